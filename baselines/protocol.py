@@ -1,0 +1,80 @@
+"""The predict protocol: all that a method must offer to be scored.
+
+A method is an object with ``predict(inputs) -> array``: a batch in, a batch out, float32, order kept. A plain function
+of the inputs is a method too, and so is a class whose instances have ``predict`` (it is made without arguments).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..benchmarks.tasks import TaskInputs
+from ..errors import PredictionError
+
+
+@dataclass(frozen=True)
+class AdapterInfo:
+    """What a leaderboard row says about a method.
+
+    ``parameters`` counts learned numbers; ``training_data`` declares what it learned from, "none" for methods that
+    did not learn; ``version`` rises when the method's answers may change.
+    """
+
+    framework: str = "numpy"
+    parameters: int = 0
+    training_data: str = "none"
+    reference: str = ""
+    version: int = 1
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """An object that answers a task.
+
+    Optional attributes: ``name``, ``info`` (AdapterInfo), ``candidates`` (parameter sets to tune over; the constructor
+    then takes them as keywords), ``fit(training)``, ``save(folder)``, ``load(folder)``.
+    """
+
+    def predict(self, inputs: TaskInputs) -> NDArray[np.float32]:
+        """Return (N, rows, columns) float32 for the N cases of ``inputs``, in their order."""
+
+
+class FunctionAdapter:
+    """A plain function of the inputs, as an adapter."""
+
+    def __init__(self, function: Callable[[TaskInputs], NDArray[np.float32]]) -> None:
+        self.name = getattr(function, "__name__", "function")
+        self.info = AdapterInfo()
+        self._function = function
+
+    def predict(self, inputs: TaskInputs) -> NDArray[np.float32]:
+        """Call the function."""
+        return self._function(inputs)
+
+
+def as_adapter(candidate: Any, parameters: dict[str, Any] | None = None) -> Adapter:
+    """Return an adapter for an adapter, an adapter class or a plain function.
+
+    ``parameters`` go to a class's constructor. Raises PredictionError for anything else.
+    """
+    if isinstance(candidate, type):
+        candidate = candidate(**(parameters or {}))
+    if callable(getattr(candidate, "predict", None)):
+        return candidate  # type: ignore[no-any-return]
+    if callable(candidate):
+        return FunctionAdapter(candidate)
+    raise PredictionError(
+        f"method {candidate!r}: expected an object with predict(inputs), a class of such objects or a function, "
+        f"found {type(candidate).__name__}; see docs/adding-a-method.md"
+    )
+
+
+def info_of(adapter: Any) -> AdapterInfo:
+    """The adapter's ``info`` where it declares a usable one, else the defaults."""
+    info = getattr(adapter, "info", None)
+    return info if isinstance(info, AdapterInfo) else AdapterInfo(framework="undeclared", training_data="undeclared")

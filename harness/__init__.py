@@ -1,0 +1,1 @@
+"""Runs it all: command line, runner, workers, store, leaderboard and pictures."""

@@ -1,0 +1,249 @@
+"""One worker process: started on a private folder, watched, stopped when it oversteps, its reports handed over.
+
+A job is a list of tasks for one method. Shipped methods answer several cells in one process; a method from outside
+gets a process for each cell, so that nothing it keeps in memory reaches the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from ..baselines.catalogue import Method
+from ..benchmarks.prepare import Prepared
+from ..errors import PredictionError
+from .answers import open_answer
+from .environment import THREAD_VARIABLES
+
+POLL_SECONDS = 0.03
+REPORT_CAP = 2**20  # bytes of a task's report
+OUTPUT_KEPT = 64 * 1024  # bytes of a worker's stdout and stderr
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one cell may take: seconds of wall time, bytes of resident memory, threads."""
+
+    seconds: float
+    memory: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to ask of a method: answer a split with some parameters, or (no ``prepared``) describe itself."""
+
+    prepared: Prepared | None
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended; ``answer(k)`` reads the k-th geometry's predictions while the job's folder lives."""
+
+    status: str
+    message: str
+    report: dict[str, Any]
+    output: str
+    folder: Path
+    shapes: tuple[tuple[int, int, int], ...]
+
+    def answer(self, number: int) -> NDArray[np.float32]:
+        """The (n, rows, columns) predictions of the k-th geometry; raises PredictionError for a bad file."""
+        return open_answer(self.folder / f"{number:04d}.npy", self.shapes[number])
+
+
+class Stopped(Exception):
+    """The run was asked to stop; the running cells are abandoned."""
+
+
+def run_job(
+    method: Method,
+    tasks: list[Task],
+    limits: Limits,
+    finished: Callable[[int, Outcome], None],
+    stop: threading.Event,
+) -> None:
+    """Run tasks one after another and call ``finished(number, outcome)`` as each ends, in order.
+
+    A worker that crashes, hangs or outgrows its memory costs the task it was at; a new worker takes up the rest.
+    Raises Stopped when ``stop`` is set.
+    """
+    done = 0
+    while done < len(tasks):
+        with tempfile.TemporaryDirectory(prefix="tomobench-", ignore_cleanup_errors=True) as name:
+            done += _one_worker(Path(name), method, tasks[done:], done, limits, finished, stop)
+
+
+def _one_worker(
+    folder: Path,
+    method: Method,
+    tasks: list[Task],
+    first: int,
+    limits: Limits,
+    finished: Callable[[int, Outcome], None],
+    stop: threading.Event,
+) -> int:
+    """Run one worker until its tasks are done or it is lost; return how many tasks have ended."""
+    _write_job(folder, method, tasks)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tomobench.harness.worker", str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(limits.threads)), "PYTHONHASHSEED": "0"},
+        start_new_session=True,
+    )
+    assert worker.stdout is not None
+    tail: deque[bytes] = deque()
+    reader = threading.Thread(target=_drain, args=(worker.stdout, tail), daemon=True)
+    reader.start()
+    ended = 0
+    started, peak = time.monotonic(), 0
+    family: dict[int, psutil.Process] = {}
+
+    def end(status: str, message: str, report: dict[str, Any]) -> None:
+        nonlocal ended, started, peak
+        report.setdefault("wall_seconds", time.monotonic() - started)
+        report["peak_memory"] = max(report.get("peak_memory") or 0, peak)
+        prepared = tasks[ended].prepared
+        shapes = _shapes(prepared) if prepared is not None else ()
+        output = b"".join(tail)[-OUTPUT_KEPT:].decode(errors="replace")
+        finished(first + ended, Outcome(status, message, report, output, folder / str(ended), shapes))
+        shutil.rmtree(folder / str(ended), ignore_errors=True)
+        ended += 1
+        started, peak = time.monotonic(), 0
+
+    try:
+        while ended < len(tasks):
+            if stop.is_set():
+                raise Stopped
+            gone = worker.poll() is not None
+            report = _report(folder / f"{ended}.json")
+            if report is not None:
+                end(report.pop("status"), report.pop("message"), report)
+                continue
+            if gone:
+                end("crash", _death(worker.returncode), {})
+                return ended
+            used = _resident(worker.pid, family)
+            peak = max(peak, used)
+            if used > limits.memory:
+                end("oom", f"used {used / 1e9:.2f} GB, the limit is {limits.memory / 1e9:.2f} GB (--memory)", {})
+                return ended
+            if time.monotonic() - started > limits.seconds:
+                end("timeout", f"no answer within {limits.seconds:g} s (--timeout)", {})
+                return ended
+            time.sleep(POLL_SECONDS)
+        return ended
+    finally:
+        _end_family(worker, family)
+        reader.join(timeout=1)
+        worker.stdout.close()
+
+
+def _write_job(folder: Path, method: Method, tasks: list[Task]) -> None:
+    described = []
+    for task in tasks:
+        entry: dict[str, Any] = {"parameters": task.parameters, "describe": task.prepared is None}
+        if task.prepared is not None:
+            name = f"inputs-{task.prepared.inputs_digest[:16]}.h5"
+            if not (folder / name).exists():
+                shutil.copyfile(task.prepared.inputs_path, folder / name)
+            entry["inputs"] = name
+        described.append(entry)
+    (folder / "job.json").write_text(json.dumps({"method": method.to_json(), "tasks": described}))
+
+
+def _shapes(prepared: Prepared) -> tuple[tuple[int, int, int], ...]:
+    return tuple(inputs.answer_shape for inputs in prepared.inputs(2**31))
+
+
+def _drain(pipe: IO[bytes], tail: deque[bytes]) -> None:
+    """Keep the end of a worker's output; a method that prints gigabytes costs neither memory nor a full pipe."""
+    kept = 0
+    with contextlib.suppress(ValueError, OSError):
+        while chunk := os.read(pipe.fileno(), 8192):
+            tail.append(chunk)
+            kept += len(chunk)
+            while kept > OUTPUT_KEPT + 8192:
+                kept -= len(tail.popleft())
+
+
+def _report(path: Path) -> dict[str, Any] | None:
+    """A task's report, or None while there is none. The worker is not believed beyond its form."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        try:
+            report = json.loads(file.read(REPORT_CAP))
+            if not isinstance(report, dict):
+                raise TypeError
+            return report | {"status": str(report["status"]), "message": str(report["message"])}
+        except (ValueError, KeyError, TypeError, OSError, RecursionError):
+            return {"status": "crash", "message": "the worker left a report that cannot be read"}
+
+
+def _death(code: int) -> str:
+    if code < 0:
+        try:
+            return f"the worker was killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"the worker was killed by signal {-code}"
+    return f"the worker exited with code {code} before it answered"
+
+
+def _resident(pid: int, family: dict[int, psutil.Process]) -> int:
+    """Resident bytes of a worker and all its descendants; every process ever seen is remembered in ``family``."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        root = family.setdefault(pid, psutil.Process(pid))
+        for process in root.children(recursive=True):
+            family.setdefault(process.pid, process)
+    for process in list(family.values()):
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total
+
+
+def _end_family(worker: subprocess.Popen[bytes], family: dict[int, psutil.Process]) -> None:
+    """Kill the worker, its process group and every descendant that was seen, and wait for the worker."""
+    _resident(worker.pid, family)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    for process in family.values():
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    worker.wait()
+
+
+def check_outcome(outcome: Outcome) -> Outcome:
+    """The outcome with its predictions files checked: ``ok`` becomes ``invalid`` where one cannot be trusted."""
+    if outcome.status != "ok":
+        return outcome
+    try:
+        for number in range(len(outcome.shapes)):
+            outcome.answer(number)
+    except PredictionError as error:
+        return Outcome("invalid", str(error), outcome.report, outcome.output, outcome.folder, outcome.shapes)
+    return outcome

@@ -1,0 +1,163 @@
+"""The leaderboard: a pure function of the records.
+
+Rows of one table share a benchmark, a split, a score protocol and the data's digest; rows that differ in any of these
+are never ranked together.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..metrics.protocol import HIGHER_IS_BETTER
+from ..metrics.statistics import interval, object_means, ranks
+from .records import Record, number
+from .store import Store
+
+SHOWN = ("mse", "psnr", "ssim", "residual", "noise_ratio", "held_out")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one split of one benchmark.
+
+    ``scores`` maps a score to its mean over objects, ``intervals`` to the 95 % interval of that mean (nan where one
+    object, or none, was scored). ``rank`` is None for a method without scores. ``gap`` is the ranking score on ``test``
+    minus that on the worst out-of-distribution split, both of this method, on the ``test`` row alone.
+    """
+
+    benchmark: str
+    split: str
+    method: str
+    status: str
+    message: str
+    rank: int | None
+    images: int
+    objects: int
+    scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    gap: float
+    worst: str
+    seconds_per_image: float
+    peak_memory: float
+    parameters: dict[str, Any]
+    tuned_on: str
+    learned_parameters: int
+    training_data: str
+    isolation: str
+    protocol: str
+    rank_by: str
+    measured: bool
+    remarks: tuple[str, ...] = field(default_factory=tuple)
+
+
+def leaderboard(results: Path | str) -> list[Row]:
+    """Every row of a results folder, benchmarks in order of name, ``test`` first, best method first.
+
+    Raises StoreError where the folder holds no results or a damaged record.
+    """
+    return rows(Store(Path(results)).records())
+
+
+def rows(records: Iterable[Record]) -> list[Row]:
+    """The rows of some records; the same records in any order give the same rows."""
+    tables: dict[tuple[str, str, str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        key = (record["benchmark"], record["split"], record["protocol"]["id"], record["data"]["truth"])
+        tables[key].append(record)
+    built: list[Row] = []
+    for key in sorted(tables, key=lambda key: (key[0], key[1] != "test", *key[1:])):
+        built += _table(sorted(tables[key], key=lambda record: record["method"]["name"]))
+    return _with_gaps(built)
+
+
+def _table(records: list[Record]) -> list[Row]:
+    """The rows of one table, ranked."""
+    scored = [record for record in records if record["status"] == "ok"]
+    rank_by = records[0]["protocol"]["rank_by"]
+    better_high = HIGHER_IS_BETTER[rank_by]
+    placed: dict[str, int] = {}
+    if scored:
+        objects = scored[0]["cases"]["object"]
+        placed = ranks({_name(record): _scores(record, rank_by) for record in scored}, objects, better_high)
+    built = [_row(record, placed.get(_name(record))) for record in records]
+    sign = -1 if better_high else 1
+
+    def order(row: Row) -> tuple[Any, ...]:
+        value = row.scores.get(rank_by, np.nan)
+        return (row.rank is None, sign * value if np.isfinite(value) else np.inf * sign * np.sign(value or 1), row.method)
+
+    return sorted(built, key=order)
+
+
+def _row(record: Record, rank: int | None) -> Row:
+    objects = record["cases"]["object"]
+    scores, intervals = {}, {}
+    if record["status"] == "ok":
+        for name in SHOWN:
+            values = _scores(record, name)
+            scores[name] = float(np.mean(object_means(values, objects)))
+            intervals[name] = interval(values, objects)
+    method, timings = record["method"], record["timings"]
+    remarks = [*record["flags"], record["diagnosis"]]
+    if record.get("unverified"):
+        remarks.append("data without a published checksum")
+    if method["tuned_on"] and not method["tuned_on"].startswith(record["benchmark"]):
+        remarks.append(f"tuned on {method['tuned_on']}")
+    return Row(
+        benchmark=record["benchmark"],
+        split=record["split"],
+        method=_name(record),
+        status=record["status"],
+        message=record["message"],
+        rank=rank,
+        images=len(objects),
+        objects=len(set(objects)),
+        scores=scores,
+        intervals=intervals,
+        gap=float("nan"),
+        worst="",
+        seconds_per_image=number(timings["seconds_per_image"]),
+        peak_memory=number(timings["peak_memory"]),
+        parameters=method["parameters"],
+        tuned_on=method["tuned_on"] or "",
+        learned_parameters=record["info"].get("parameters", 0),
+        training_data=record["info"].get("training_data", ""),
+        isolation=record["isolation"],
+        protocol=record["protocol"]["id"],
+        rank_by=record["protocol"]["rank_by"],
+        measured=record["measured"],
+        remarks=tuple(filter(None, remarks)),
+    )
+
+
+def _with_gaps(built: list[Row]) -> list[Row]:
+    """The rows, each ``test`` row with its fall to the worst out-of-distribution split."""
+    worst: dict[tuple[str, str, str], tuple[float, str]] = {}
+    for row in built:
+        if row.split.startswith("ood:") and row.rank_by in row.scores:
+            sign = 1 if HIGHER_IS_BETTER[row.rank_by] else -1
+            key = row.benchmark, row.method, row.protocol
+            worst[key] = min(worst.get(key, (np.inf, "")), (sign * row.scores[row.rank_by], row.split))
+    result = []
+    for row in built:
+        found = worst.get((row.benchmark, row.method, row.protocol))
+        if row.split == "test" and found and row.rank_by in row.scores:
+            sign = 1 if HIGHER_IS_BETTER[row.rank_by] else -1
+            values = {**row.__dict__, "gap": row.scores[row.rank_by] - sign * found[0], "worst": found[1]}
+            row = Row(**values)
+        result.append(row)
+    return result
+
+
+def _name(record: Record) -> str:
+    return str(record["method"]["name"])
+
+
+def _scores(record: Record, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([number(value) for value in record["cases"][name]])

@@ -1,0 +1,106 @@
+"""Pictures: truth, every method and its error map, for the best, the median and the worst slice of a benchmark."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..benchmarks.benchmark import load_benchmark
+from ..benchmarks.prepare import prepare
+from ..errors import StoreError, UsageError
+from .leaderboard import rows
+from .records import Record, number
+from .store import Store, slug
+
+FLOOR = "zero"  # shown last, and left out of choosing slices and of the error scale
+
+
+def draw_all(results: Path, split: str = "test", folder: Path | None = None) -> list[Path]:
+    """Draw one PNG for each benchmark with records of ``split``; return their paths.
+
+    Raises StoreError where there is nothing to draw, UsageError where matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise UsageError("pictures need matplotlib; install: pip install 'tomobench[report]'") from error
+    matplotlib.use("Agg")
+    store = Store(results)
+    by_benchmark: dict[str, list[Record]] = defaultdict(list)
+    for record in store.records():
+        kept = record.get("predictions", {}).get("kept")
+        if record["split"] == split and record["status"] == "ok" and kept:
+            by_benchmark[record["benchmark"]].append(record)
+    if not by_benchmark:
+        raise StoreError(f"results {results}: no kept predictions of split {split!r}; run the benchmark again")
+    target = folder or results / "pictures"
+    target.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    for name, records in sorted(by_benchmark.items()):
+        path = target / f"{slug(name)}-{slug(split)}.png"
+        _draw(store, name, split, records, path)
+        drawn.append(path)
+    return drawn
+
+
+def choose_slices(scores: NDArray[np.float64]) -> tuple[int, int, int]:
+    """Indices of the best, median and worst slice by (methods, slices) PSNR, averaged over the methods."""
+    order = np.argsort(scores.mean(axis=0), kind="stable")
+    return int(order[-1]), int(order[len(order) // 2]), int(order[0])
+
+
+def _draw(store: Store, name: str, split: str, records: list[Record], path: Path) -> None:
+    from matplotlib import pyplot
+
+    ranked = [row.method for row in rows(records)]
+    records = sorted(records, key=lambda record: ranked.index(record["method"]["name"]))
+    records.sort(key=lambda record: record["method"]["name"] == FLOOR)
+    judged = [record for record in records if record["method"]["name"] != FLOOR] or records
+    psnr = np.array([[number(value) for value in record["cases"]["psnr"]] for record in judged])
+    chosen = choose_slices(psnr)
+    benchmark = load_benchmark(name)
+    truths = [image for group in prepare(benchmark, split).truth() for image in group.images]
+    answers = {record["method"]["name"]: _answers(store, name, split, record) for record in records}
+    errors = [
+        answers[record["method"]["name"]][index] - truths[index] for record in judged for index in chosen
+    ]
+    reach = float(max(np.percentile(np.abs(error), 99.5) for error in errors)) or 1.0
+    top = benchmark.protocol.data_range
+
+    columns = 1 + len(records)
+    figure, axes = pyplot.subplots(
+        6, columns, figsize=(1.75 * columns + 0.9, 11.2), squeeze=False, gridspec_kw={"hspace": 0.16, "wspace": 0.04}
+    )
+    grey: Any = None
+    signed: Any = None
+    for place, (label, index) in enumerate(zip(("best", "median", "worst"), chosen, strict=True)):
+        above, below = axes[2 * place], axes[2 * place + 1]
+        grey = above[0].imshow(truths[index], cmap="gray", vmin=0, vmax=top)
+        above[0].set_title("reference" if benchmark.measured else "truth", fontsize=9)
+        case = records[0]["cases"]["id"][index]
+        below[0].text(0.5, 0.5, f"{label} slice\n{case}\n\nerror maps →", ha="center", va="center", fontsize=8)
+        for column, record in enumerate(records, start=1):
+            method = record["method"]["name"]
+            image = answers[method][index]
+            above[column].imshow(image, cmap="gray", vmin=0, vmax=top)
+            above[column].set_title(f"{method}  {number(record['cases']['psnr'][index]):.2f} dB", fontsize=9)
+            signed = below[column].imshow(image - truths[index], cmap="RdBu_r", vmin=-reach, vmax=reach)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    figure.suptitle(f"{name} · {split}", fontsize=11, y=0.93)
+    figure.colorbar(grey, ax=axes[:3], shrink=0.6, aspect=30, pad=0.01, label="attenuation, one grey scale")
+    figure.colorbar(signed, ax=axes[3:], shrink=0.6, aspect=30, pad=0.01, label="answer − truth, one scale")
+    figure.savefig(path, dpi=100, bbox_inches="tight", metadata={"Software": "TomoBench"})
+    pyplot.close(figure)
+
+
+def _answers(store: Store, name: str, split: str, record: Record) -> list[NDArray[np.float32]]:
+    folder = store.predictions_path(name, split, record["method"]["name"])
+    try:
+        return [image for file in sorted(folder.glob("*.npy")) for image in np.load(file, allow_pickle=False)]
+    except (OSError, ValueError) as error:
+        raise StoreError(f"predictions {folder}: cannot be read ({error}); run again with --force") from error

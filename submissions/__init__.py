@@ -1,0 +1,1 @@
+"""How outsiders enter: the gate and one folder per submitted method (next: see CHANGELOG.md)."""
