@@ -22,7 +22,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ..datasets.cache import cache_dir
 from ..datasets.catalogue import load_library
-from ..datasets.library import ImageLibrary, Library, ScanLibrary, disc_mask, seed_for
+from ..datasets.library import ImageLibrary, Library, Scan, ScanLibrary, disc_mask, seed_for
 from ..datasets.resample import area_average, overlap_matrix
 from ..errors import DataError, UsageError
 from . import measurement as simulation
@@ -279,17 +279,7 @@ def _write_scans(
     assert benchmark.family.scans is not None
     notes = [f"reference: {reference.METHOD}"]
     for number, index in enumerate(items):
-        scan = library.scan(index)
-        sinogram = scan.sinogram
-        if benchmark.size is not None:
-            if benchmark.size > sinogram.shape[1]:
-                raise UsageError(
-                    f"benchmark {benchmark.id}: {library.item_id(index)} has {sinogram.shape[1]} detectors; "
-                    "ask for that size or a smaller one"
-                )
-            sinogram = (sinogram @ overlap_matrix(sinogram.shape[1], benchmark.size).T).astype(np.float32)
-        full = Geometry(scan.angles, detectors=sinogram.shape[1])
-        image = reference.reference_image(sinogram, full)
+        scan, sinogram, full, image = _measured(library.info.name, library.info.version, index, benchmark.size)
         # One factor brings the object to the range that the protocol fixes; methods see sinograms of that scale.
         scale = float(np.percentile(image[disc_mask(len(image))], 99.9))
         if scale <= 0:
@@ -300,9 +290,7 @@ def _write_scans(
         seen = np.arange(len(scan.angles))[chosen]
         unseen = np.setdiff1d(np.arange(len(scan.angles)), seen)
         seen = seen[:: split.angles_step]
-        told = Geometry(
-            scan.angles[seen], full.detectors, rotation_centre=full.rotation_centre + split.told_offset
-        )
+        told = full.with_angles(seen)
         group, answers = inputs.create_group(f"{number:04d}"), truth.create_group(f"{number:04d}")
         _write_geometry(group, told)
         _write_geometry(answers, full.with_angles(unseen))
@@ -314,6 +302,28 @@ def _write_scans(
         notes += [f"{library.item_id(index)}: {step}" for step in scan.steps]
         notes.append(f"{library.item_id(index)}: divided by {scale:.6g}")
     return notes
+
+
+@lru_cache(maxsize=16)
+def _measured(
+    name: str, version: int, index: int, size: int | None
+) -> tuple[Scan, NDArray[np.float32], Geometry, NDArray[np.float32]]:
+    """A scan, its sinogram at the asked size, the full geometry and the reference image, which all splits share.
+
+    ``version`` is only part of the key: a library that the user replaced is another one.
+    """
+    library = load_library(name)
+    assert isinstance(library, ScanLibrary)
+    scan = library.scan(index)
+    sinogram = scan.sinogram
+    if size is not None:
+        if size > sinogram.shape[1]:
+            raise UsageError(
+                f"size {size}: {library.item_id(index)} has {sinogram.shape[1]} detectors; ask for that or less"
+            )
+        sinogram = (sinogram @ overlap_matrix(sinogram.shape[1], size).T).astype(np.float32)
+    full = Geometry(scan.angles, detectors=sinogram.shape[1])
+    return scan, sinogram, full, reference.reference_image(sinogram, full)
 
 
 def _write_names(answers: h5py.Group, library: Library, items: list[int]) -> None:

@@ -33,6 +33,7 @@ from .answers import open_answer
 from .environment import THREAD_VARIABLES
 
 POLL_SECONDS = 0.03
+FAMILY_SECONDS = 0.5  # between looks for a worker's descendants, which cost a walk over every process
 REPORT_CAP = 2**20  # bytes of a task's report
 OUTPUT_KEPT = 64 * 1024  # bytes of a worker's stdout and stderr
 
@@ -118,7 +119,9 @@ def _one_worker(
     reader.start()
     ended = 0
     started, peak = time.monotonic(), 0
+    looked = started
     family: dict[int, psutil.Process] = {}
+    _find_family(worker.pid, family)
 
     def end(status: str, message: str, report: dict[str, Any]) -> None:
         nonlocal ended, started, peak
@@ -144,7 +147,10 @@ def _one_worker(
             if gone:
                 end("crash", _death(worker.returncode), {})
                 return ended
-            used = _resident(worker.pid, family)
+            if time.monotonic() - looked > FAMILY_SECONDS:
+                _find_family(worker.pid, family)
+                looked = time.monotonic()
+            used = _resident(family)
             peak = max(peak, used)
             if used > limits.memory:
                 end("oom", f"used {used / 1e9:.2f} GB, the limit is {limits.memory / 1e9:.2f} GB (--memory)", {})
@@ -213,14 +219,18 @@ def _death(code: int) -> str:
     return f"the worker exited with code {code} before it answered"
 
 
-def _resident(pid: int, family: dict[int, psutil.Process]) -> int:
-    """Resident bytes of a worker and all its descendants; every process ever seen is remembered in ``family``."""
-    total = 0
+def _find_family(pid: int, family: dict[int, psutil.Process]) -> None:
+    """Remember a worker and every descendant it has now in ``family``, by process id."""
     with contextlib.suppress(psutil.Error):
         root = family.setdefault(pid, psutil.Process(pid))
         for process in root.children(recursive=True):
             family.setdefault(process.pid, process)
-    for process in list(family.values()):
+
+
+def _resident(family: dict[int, psutil.Process]) -> int:
+    """Resident bytes of a worker and its descendants."""
+    total = 0
+    for process in family.values():
         with contextlib.suppress(psutil.Error):
             total += process.memory_info().rss
     return total
@@ -228,7 +238,7 @@ def _resident(pid: int, family: dict[int, psutil.Process]) -> int:
 
 def _end_family(worker: subprocess.Popen[bytes], family: dict[int, psutil.Process]) -> None:
     """Kill the worker, its process group and every descendant that was seen, and wait for the worker."""
-    _resident(worker.pid, family)
+    _find_family(worker.pid, family)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(worker.pid, signal.SIGKILL)
     for process in family.values():

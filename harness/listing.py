@@ -122,7 +122,6 @@ def _benchmark_sheet(benchmark: Benchmark) -> dict[str, Any]:
         scan = split.measurement
         if scan is None:
             how = "measured angles" + (f", every {split.angles_step}nd of them" if split.angles_step > 1 else "")
-            how += f", told axis off by {split.told_offset:g} detectors" if split.told_offset else ""
         else:
             degrees = round(scan.arc * 57.29578)
             photons = f"{scan.photons:.0e} photons" if scan.photons else "noiseless"

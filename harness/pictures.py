@@ -73,22 +73,22 @@ def _draw(store: Store, name: str, split: str, records: list[Record], path: Path
 
     columns = 1 + len(records)
     figure, axes = pyplot.subplots(
-        6, columns, figsize=(1.75 * columns + 0.9, 11.2), squeeze=False, gridspec_kw={"hspace": 0.16, "wspace": 0.04}
+        6, columns, figsize=(1.75 * columns + 0.9, 11.6), squeeze=False, gridspec_kw={"hspace": 0.16, "wspace": 0.04}
     )
     grey: Any = None
     signed: Any = None
     for place, (label, index) in enumerate(zip(("best", "median", "worst"), chosen, strict=True)):
         above, below = axes[2 * place], axes[2 * place + 1]
-        grey = above[0].imshow(truths[index], cmap="gray", vmin=0, vmax=top)
+        grey = above[0].imshow(truths[index], cmap="gray", vmin=0, vmax=top, interpolation="nearest")
         above[0].set_title("reference" if benchmark.measured else "truth", fontsize=9)
         case = records[0]["cases"]["id"][index]
         below[0].text(0.5, 0.5, f"{label} slice\n{case}\n\nerror maps →", ha="center", va="center", fontsize=8)
         for column, record in enumerate(records, start=1):
             method = record["method"]["name"]
             image = answers[method][index]
-            above[column].imshow(image, cmap="gray", vmin=0, vmax=top)
+            above[column].imshow(image, cmap="gray", vmin=0, vmax=top, interpolation="nearest")
             above[column].set_title(f"{method}  {number(record['cases']['psnr'][index]):.2f} dB", fontsize=9)
-            signed = below[column].imshow(image - truths[index], cmap="RdBu_r", vmin=-reach, vmax=reach)
+            signed = below[column].imshow(image - truths[index], cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest")
     for axis in axes.flat:
         axis.set_axis_off()
     figure.suptitle(f"{name} · {split}", fontsize=11, y=0.93)

@@ -28,6 +28,8 @@ from ..metrics.affine import AffineFit
 from ..metrics.protocol import ScoreProtocol
 from .records import SCORES
 
+WORTH_A_MATRIX = 8  # images; fewer are projected one by one, since building the matrix would take longer
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -51,7 +53,9 @@ def score(prepared: Prepared, answers: Callable[[int], NDArray[np.float32]], pro
         estimate = answers(number)
         values = score_images(truth.images, estimate, protocol)
         fits.append(values.pop("fit"))
-        projected = operator(inputs.geometry)(estimate)
+        few = len(estimate) < WORTH_A_MATRIX
+        projector = Operator(inputs.geometry, direct=True) if few else operator(inputs.geometry)
+        projected = projector(estimate)
         values["residual"] = relative_residual(projected, inputs.sinograms)
         values["noise_ratio"] = noise_ratio(projected, inputs.sinograms, truth.noise_norm)
         values["held_out"] = _held_out(truth, estimate)
