@@ -67,7 +67,7 @@ def shipped_class(name: str) -> Any:
 
 def method_info(name: str) -> AdapterInfo | None:
     """What a shipped method declares; None for others, whose code is not loaded just to ask."""
-    return shipped_class(name).info if name in SHIPPED else None  # type: ignore[no-any-return]
+    return shipped_class(name).info if name in SHIPPED else None
 
 
 def find_method(spec: str) -> Method:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def as_adapter(candidate: Any, parameters: dict[str, Any] | None = None) -> Adap
     if isinstance(candidate, type):
         candidate = candidate(**(parameters or {}))
     if callable(getattr(candidate, "predict", None)):
-        return candidate  # type: ignore[no-any-return]
+        return cast(Adapter, candidate)
     if callable(candidate):
         return FunctionAdapter(candidate)
     raise PredictionError(

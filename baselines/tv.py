@@ -7,7 +7,7 @@ algorithm 1, as Sidky, Jørgensen, Pan, Phys. Med. Biol. 57, 3065 (2012) write i
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,26 +31,27 @@ def tv(
     target = y * scale
     # Both blocks of K = (A / ‖A‖, ∇ / √8) have norm 1, so ‖K‖² ≤ 2.
     weight = np.float32(strength * GRADIENT_NORM)
+    spacing = np.float32(GRADIENT_NORM)
     step = np.float32(1 / np.sqrt(2.0))
     primal, dual = step * np.float32(np.sqrt(STEP_RATIO)), step / np.float32(np.sqrt(STEP_RATIO))
 
-    x = np.zeros((len(y), A.grid, A.grid), dtype=np.float32)
+    x: NDArray[Any] = np.zeros((len(y), A.grid, A.grid), dtype=np.float32)
     ahead = x
     p = np.zeros_like(target)
     q = np.zeros((2, *x.shape), dtype=np.float32)
     for _ in range(iterations):
         p = (p + dual * (A(ahead) * scale - target)) / (1 + dual)
-        q += (dual / np.float32(GRADIENT_NORM)) * gradient(ahead)
-        q /= np.maximum(1, np.sqrt(q[0] ** 2 + q[1] ** 2) / weight)
-        following = x - primal * (A.T(p) * scale - divergence(q) / np.float32(GRADIENT_NORM))
+        q += (dual / spacing) * gradient(ahead)
+        q /= np.maximum(np.float32(1), np.sqrt(q[0] ** 2 + q[1] ** 2) / weight)
+        following = x - primal * (A.T(p) * scale - divergence(q) / spacing)
         if non_negative:
             np.maximum(following, 0, out=following)
-        ahead = 2 * following - x
+        ahead = np.float32(2) * following - x
         x = following
     return x
 
 
-def gradient(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def gradient(x: NDArray[Any]) -> NDArray[Any]:
     """(2, N, rows, columns) forward differences along rows and columns, zero at the far edge."""
     out = np.zeros((2, *x.shape), dtype=x.dtype)
     np.subtract(x[:, 1:], x[:, :-1], out=out[0, :, :-1])
@@ -58,7 +59,7 @@ def gradient(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-def divergence(q: NDArray[np.float32]) -> NDArray[np.float32]:
+def divergence(q: NDArray[Any]) -> NDArray[Any]:
     """(N, rows, columns): minus the adjoint of ``gradient``."""
     out = np.zeros_like(q[0])
     out[:, :-1] += q[0, :, :-1]
@@ -73,9 +74,7 @@ class Tv:
 
     name = "tv"
     info = AdapterInfo(framework="numpy + ASTRA", reference="Chambolle & Pock (2011), doi:10.1007/s10851-010-0251-1")
-    candidates: ClassVar = tuple(
-        {"strength": value} for value in (1e-5, 3e-5, 1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 4e-3)
-    )
+    candidates: ClassVar = tuple({"strength": value} for value in (1e-5, 3e-5, 1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 4e-3))
 
     def __init__(self, strength: float = 1e-4, iterations: int = 300) -> None:
         self.strength = positive("tv", "strength", strength)

@@ -24,7 +24,12 @@ VALIDATION_IMAGES = 12
 TRAIN_IMAGES = 2_000
 SIZES = range(16, 1025)
 DEFAULT_SIZE = 64
-SYNTHETIC = ("shapes", "natural", "grains", "foam")  # the families of images that stand out of each other's distribution
+SYNTHETIC = (
+    "shapes",
+    "natural",
+    "grains",
+    "foam",
+)  # the families of images that stand out of each other's distribution
 TUNING_LIBRARY = "shapes"  # where a library that is all test borrows its tuned values
 
 
@@ -238,5 +243,7 @@ def load_benchmark(identifier: str) -> Benchmark:
             raise UsageError(f"benchmark {identifier}: {match[2]} is measured, its counts are fixed; use {can}")
         return Benchmark(family, match[2], size)
     if match[2] == "shapes-legacy" and family.name != "reconstruction":
-        raise UsageError(f"benchmark {identifier}: shapes-legacy is scanned as published; use reconstruction/{match[2]}")
+        raise UsageError(
+            f"benchmark {identifier}: shapes-legacy is scanned as published; use reconstruction/{match[2]}"
+        )
     return Benchmark(family, match[2], size or DEFAULT_SIZE)

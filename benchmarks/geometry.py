@@ -74,7 +74,9 @@ class Geometry:
     ) -> None:
         size = detectors if image_size is None else image_size
         if detectors < 1 or size < 1:
-            raise GeometryError(complaint("geometry", "at least one detector and pixel", f"{detectors}, {size}", "fix it"))
+            raise GeometryError(
+                complaint("geometry", "at least one detector and pixel", f"{detectors}, {size}", "fix it")
+            )
         values = check_angles(angles)
         values.setflags(write=False)
         object.__setattr__(self, "angles", values)
@@ -106,7 +108,7 @@ class Geometry:
         gaps = np.diff(turns, append=turns[0] + np.pi)
         step = np.median(gaps)
         gaps = np.where(gaps > 3 * step, step, gaps)
-        weights = np.empty(len(turns))
+        weights = np.empty(len(turns), dtype=np.float64)
         weights[order] = (gaps + np.roll(gaps, 1)) / 2
         return weights
 
@@ -135,4 +137,4 @@ class Geometry:
 
 def equal_angles(count: int, arc: float = np.pi) -> NDArray[np.float64]:
     """(count,) radians from 0 in equal steps over ``arc``, end point excluded."""
-    return np.arange(count) * (arc / count)
+    return np.arange(count, dtype=np.float64) * (arc / count)

@@ -55,7 +55,7 @@ class Operator:
             return self._one_by_one(images, astra.create_sino, self.geometry.sinogram_shape)
         return _times(self._matrix, images, self.geometry.sinogram_shape)
 
-    def T(self, sinograms: NDArray[Any]) -> NDArray[np.float32]:  # noqa: N802 - reads like the formula
+    def T(self, sinograms: NDArray[Any]) -> NDArray[np.float32]:
         """Back-project (N, angles, detectors) sinograms to (N, grid, grid) float32, unfiltered."""
         sinograms = np.ascontiguousarray(sinograms, dtype=np.float32)
         if self._matrix is None:

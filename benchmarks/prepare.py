@@ -172,7 +172,9 @@ def prepare(benchmark: Benchmark, split_name: str, progress: Callable[[int, int]
             if _load(folder) is None:
                 raise
     except OSError as error:
-        raise DataError(f"cache folder {folder.parent}: {error.strerror or error}; free some space or set TOMOBENCH_CACHE") from error
+        raise DataError(
+            f"cache folder {folder.parent}: {error.strerror or error}; free some space or set TOMOBENCH_CACHE"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     made = _load(folder)
@@ -214,9 +216,7 @@ def _load(folder: Path) -> Prepared | None:
     return Prepared(folder, manifest["inputs"], manifest["truth"], len(sizes), sum(sizes), tuple(manifest["notes"]))
 
 
-def _write(
-    work: Path, benchmark: Benchmark, split: Split, progress: Callable[[int, int], None] | None
-) -> list[str]:
+def _write(work: Path, benchmark: Benchmark, split: Split, progress: Callable[[int, int], None] | None) -> list[str]:
     library = load_library(split.library)
     items = split_items(library, split.part, split.count)
     if not items:
@@ -254,7 +254,9 @@ def _write_simulated(
         # Noise is seeded by object and split, so a case never depends on its neighbours or on how many there are.
         noisy = np.stack(
             [
-                simulation.add_faults(line_integrals, split.measurement, seed_for("scan", library.item_id(index), split.name))
+                simulation.add_faults(
+                    line_integrals, split.measurement, seed_for("scan", library.item_id(index), split.name)
+                )
                 for line_integrals, index in zip(clean, part, strict=True)
             ]
         )
@@ -283,7 +285,9 @@ def _write_scans(
         # One factor brings the object to the range that the protocol fixes; methods see sinograms of that scale.
         scale = float(np.percentile(image[disc_mask(len(image))], 99.9))
         if scale <= 0:
-            raise DataError(f"{library.item_id(index)}: the reference reconstruction is empty; check the sinogram's sign")
+            raise DataError(
+                f"{library.item_id(index)}: the reference reconstruction is empty; check the sinogram's sign"
+            )
         chosen = benchmark.family.scans(len(scan.angles))
         if benchmark.family.name == "sparse-view" and scan.sparse is not None:
             chosen = scan.sparse

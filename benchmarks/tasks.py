@@ -33,7 +33,9 @@ def check_sinograms(sinograms: Any, geometry: Geometry) -> NDArray[np.float32]:
     if bad.size:
         first = tuple(int(i) for i in np.unravel_index(bad[0], array.shape))
         raise GeometryError(
-            complaint("sinograms", "finite values", f"{bad.size} NaN or Inf, first at {first}", "repair the measurement")
+            complaint(
+                "sinograms", "finite values", f"{bad.size} NaN or Inf, first at {first}", "repair the measurement"
+            )
         )
     return array
 

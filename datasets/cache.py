@@ -20,7 +20,9 @@ def cache_dir(*parts: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"cache folder {folder}: {error.strerror}; set TOMOBENCH_CACHE to a folder you can write") from error
+        raise DataError(
+            f"cache folder {folder}: {error.strerror}; set TOMOBENCH_CACHE to a folder you can write"
+        ) from error
     if not os.access(folder, os.W_OK):
         raise DataError(f"cache folder {folder}: not writable; set TOMOBENCH_CACHE to a folder you can write")
     return folder

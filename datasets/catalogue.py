@@ -37,7 +37,7 @@ def load_library(name: str) -> Library:
     """
     if name in SHIPPED:
         module, _, attribute = SHIPPED[name].partition(":")
-        return getattr(importlib.import_module(f".{module}", __package__), attribute)()  # type: ignore[no-any-return]
+        return getattr(importlib.import_module(f".{module}", __package__), attribute)()
     from . import user
 
     if name in user.names():

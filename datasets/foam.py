@@ -1,4 +1,4 @@
-"""Foam: non-overlapping spherical voids in a cylinder, the field's standard phantom for low-dose and Noise2Inverse work.
+"""Foam: non-overlapping spherical voids in a cylinder, the field's standard phantom for low-dose work.
 
 After the idea of the foam phantom of Pelt, Hendriksen, Batenburg, J. Synchrotron Rad. 29 (2022), written anew here:
 spheres placed at random, large ones first, none touching another or the cylinder's wall.

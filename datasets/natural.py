@@ -20,9 +20,10 @@ from .library import Float32, ImageLibrary, LibraryInfo, disc_mask
 from .resample import area_average
 
 PHOTOGRAPHS = (
-    "astronaut.png brick.png camera.png cell.png chelsea.png clock_motion.png coffee.png coins.png grass.png "
-    "gravel.png horse.png hubble_deep_field.jpg ihc.png microaneurysms.png retina.jpg rocket.jpg text.png"
-).split()
+    *("astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png"),
+    *("coins.png", "grass.png", "gravel.png", "horse.png", "hubble_deep_field.jpg", "ihc.png", "microaneurysms.png"),
+    *("retina.jpg", "rocket.jpg", "text.png"),
+)
 GRID = 3  # patches per photograph: the whole central square, then a GRID × GRID tiling of it
 PATCHES = 1 + GRID * GRID
 

@@ -20,7 +20,7 @@ MASK_MARGIN = 5
 def draw(size: int, rng: np.random.Generator) -> Float32:
     """One clean random-shapes image, (size, size) float32 in [0, 1]."""
     scale = size / CANVAS
-    canvas, _ = random_shapes(
+    canvas, _ = random_shapes(  # type: ignore[no-untyped-call]
         (size, size),
         min_shapes=3,
         max_shapes=10,

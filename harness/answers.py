@@ -33,13 +33,17 @@ def check_answer(answer: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
     if array.dtype.kind != "f":
         raise PredictionError(f"predict returned {array.dtype}; expected float32; convert with .astype(np.float32)")
     if array.shape != shape:
-        raise PredictionError(f"predict returned shape {array.shape}; expected {shape}{_shape_hint(array.shape, shape)}")
+        raise PredictionError(
+            f"predict returned shape {array.shape}; expected {shape}{_shape_hint(array.shape, shape)}"
+        )
     with np.errstate(over="ignore"):
         array = array.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(array))
     if bad.size:
         first = tuple(int(i) for i in np.unravel_index(bad[0], array.shape))
-        raise PredictionError(f"predict returned {bad.size} NaN or Inf, first at {first} of its batch; check the method")
+        raise PredictionError(
+            f"predict returned {bad.size} NaN or Inf, first at {first} of its batch; check the method"
+        )
     return array
 
 

@@ -75,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument("-o", "--output", metavar="FILE", type=Path, help="write to a file instead")
     board.set_defaults(handler=_leaderboard)
 
-    pictures = commands.add_parser("pictures", help="draw truth, answers and error maps of the best, median, worst slice")
+    pictures = commands.add_parser(
+        "pictures", help="draw truth, answers and error maps of the best, median, worst slice"
+    )
     pictures.add_argument("results", metavar="DIR", type=Path)
     pictures.add_argument("--split", default="test", metavar="S")
     pictures.add_argument("-o", "--output", metavar="FOLDER", type=Path, help="default: DIR/pictures")

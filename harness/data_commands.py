@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Any) -> None:
     """Add the ``data`` command; each of its own commands leaves its handler in ``arguments.handler``.
 
     A handler takes the parsed arguments and returns the exit status; a TomoBenchError is left to the caller.

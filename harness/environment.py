@@ -8,7 +8,17 @@ import platform
 from functools import cache
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-PACKAGES = ("tomobench", "numpy", "scipy", "h5py", "scikit-image", "astra-toolbox", "torch", "tensorflow", "onnxruntime")
+PACKAGES = (
+    "tomobench",
+    "numpy",
+    "scipy",
+    "h5py",
+    "scikit-image",
+    "astra-toolbox",
+    "torch",
+    "tensorflow",
+    "onnxruntime",
+)
 
 
 @cache

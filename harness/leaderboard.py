@@ -71,7 +71,7 @@ def rows(records: Iterable[Record]) -> list[Row]:
         key = (record["benchmark"], record["split"], record["protocol"]["id"], record["data"]["truth"])
         tables[key].append(record)
     built: list[Row] = []
-    for key in sorted(tables, key=lambda key: (key[0], key[1] != "test", *key[1:])):
+    for key in sorted(tables, key=lambda key: (key[0], key[2], key[1] != "test", *key[1:])):
         built += _table(sorted(tables[key], key=lambda record: record["method"]["name"]))
     return _with_gaps(built)
 
@@ -90,7 +90,11 @@ def _table(records: list[Record]) -> list[Row]:
 
     def order(row: Row) -> tuple[Any, ...]:
         value = row.scores.get(rank_by, np.nan)
-        return (row.rank is None, sign * value if np.isfinite(value) else np.inf * sign * np.sign(value or 1), row.method)
+        return (
+            row.rank is None,
+            sign * value if np.isfinite(value) else np.inf * sign * np.sign(value or 1),
+            row.method,
+        )
 
     return sorted(built, key=order)
 

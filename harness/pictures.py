@@ -65,9 +65,7 @@ def _draw(store: Store, name: str, split: str, records: list[Record], path: Path
     benchmark = load_benchmark(name)
     truths = [image for group in prepare(benchmark, split).truth() for image in group.images]
     answers = {record["method"]["name"]: _answers(store, name, split, record) for record in records}
-    errors = [
-        answers[record["method"]["name"]][index] - truths[index] for record in judged for index in chosen
-    ]
+    errors = [answers[record["method"]["name"]][index] - truths[index] for record in judged for index in chosen]
     reach = float(max(np.percentile(np.abs(error), 99.5) for error in errors)) or 1.0
     top = benchmark.protocol.data_range
 
@@ -88,7 +86,9 @@ def _draw(store: Store, name: str, split: str, records: list[Record], path: Path
             image = answers[method][index]
             above[column].imshow(image, cmap="gray", vmin=0, vmax=top, interpolation="nearest")
             above[column].set_title(f"{method}  {number(record['cases']['psnr'][index]):.2f} dB", fontsize=9)
-            signed = below[column].imshow(image - truths[index], cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest")
+            signed = below[column].imshow(
+                image - truths[index], cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest"
+            )
     for axis in axes.flat:
         axis.set_axis_off()
     figure.suptitle(f"{name} · {split}", fontsize=11, y=0.93)

@@ -62,7 +62,8 @@ def _require_plain_file(path: Path) -> None:
 def _read_npy(path: Path, prepared: Prepared) -> list[NDArray[np.float32]]:
     if prepared.groups != 1:
         raise PredictionError(
-            f"predictions {path}: this benchmark's {prepared.cases} cases differ in size; give an .h5 with one dataset a case id"
+            f"predictions {path}: this benchmark's {prepared.cases} cases differ in size; "
+            "give an .h5 with one dataset for each case id"
         )
     shape = next(prepared.inputs(2**31)).answer_shape
     return [open_answer(path, shape)]

@@ -366,9 +366,10 @@ class _Run:
         with making:
             record = None if self.force else self._load(path)
             if record is None or record.get("key") != head["key"]:
-                record = self._try_all(head, home, method, candidates, prepared)
-                if isinstance(record, Outcome):
-                    return {"parameters": {}, "failed": record}
+                tried = self._try_all(head, home, method, candidates, prepared)
+                if isinstance(tried, Outcome):
+                    return {"parameters": {}, "failed": tried}
+                record = tried
                 self.store.save(path, record)
         return {"parameters": record["chosen"], "tuned_on": f"{home.id} validation"}
 
@@ -435,5 +436,3 @@ def _timings(outcome: Outcome, cases: int) -> dict[str, Any]:
         "wall_seconds": report.get("wall_seconds"),
         "peak_memory": report.get("peak_memory"),
     }
-
-

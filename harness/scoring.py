@@ -79,11 +79,12 @@ def score_images(truth: NDArray[Any], estimate: NDArray[Any], protocol: ScorePro
     mask = circle(truth.shape[1]) if protocol.mask == "circle" else None
     span = protocol.data_range
     fit = affine_fit(truth, estimate, data_range=span, mask=mask)
-    window = {"sigma": protocol.ssim_sigma, "radius": protocol.ssim_radius}
     return {
         "mse": mse(truth, estimate, mask),
         "psnr": psnr(truth, estimate, data_range=span, mask=mask),
-        "ssim": ssim(truth, estimate, data_range=span, mask=mask, **window),
+        "ssim": ssim(
+            truth, estimate, data_range=span, mask=mask, sigma=protocol.ssim_sigma, radius=protocol.ssim_radius
+        ),
         "rmse": rmse(truth, estimate, mask),
         "mae": mae(truth, estimate, mask),
         "nrmse": nrmse(truth, estimate, mask),

@@ -124,14 +124,14 @@ class Store:
         try:
             write_atomically(path, dump(record))
         except OSError as error:
-            raise StoreError(f"record {path}: {error.strerror}; free some space and run the same command again") from error
+            raise StoreError(
+                f"record {path}: {error.strerror}; free some space and run the same command again"
+            ) from error
 
     def records(self) -> Iterator[Record]:
         """Every record, in the order of their paths. Raises StoreError at a damaged one, or where there is no store."""
         if not (self.folder / MARKER).is_file():
-            raise StoreError(
-                f"results {self.folder}: no results here; run: tomobench run quick --out {self.folder}"
-            )
+            raise StoreError(f"results {self.folder}: no results here; run: tomobench run quick --out {self.folder}")
         for path in sorted(self.folder.glob("records/*/*/*.json")):
             record = self.load(path)
             if record is not None:

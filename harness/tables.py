@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import dataclass
 from itertools import groupby
 
 from tabulate import tabulate
@@ -15,11 +16,13 @@ from ..metrics.statistics import SMALLEST_SAMPLE
 from .leaderboard import Row
 
 FORMATS = ("table", "md", "csv", "json", "latex")
+CSV_SCORES = ("mse", "psnr", "ssim", "residual", "noise_ratio", "held_out")
 CSV_COLUMNS = (
-    "benchmark,split,method,status,rank,n,objects,mse,mse_low,mse_high,psnr,psnr_low,psnr_high,ssim,ssim_low,ssim_high,"
-    "residual,noise_ratio,held_out,held_out_low,held_out_high,gap,worst_split,seconds_per_image,peak_memory_bytes,"
-    "learned_parameters,training_data,parameters,tuned_on,isolation,protocol,remarks,message"
-).split(",")
+    *("benchmark", "split", "method", "status", "rank", "n", "objects"),
+    *(f"{name}{end}" for name in CSV_SCORES for end in ("", "_low", "_high")),
+    *("gap", "worst_split", "seconds_per_image", "peak_memory_bytes", "learned_parameters", "training_data"),
+    *("parameters", "tuned_on", "isolation", "protocol", "remarks", "message"),
+)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 NOTHING = "–"
 
@@ -29,8 +32,42 @@ def render(rows: list[Row], style: str) -> str:
     return {"table": _table, "md": _markdown, "csv": _csv, "json": _json, "latex": _latex}[style](rows)
 
 
-def _cells(row: Row, timed: bool = True) -> dict[str, str]:
-    """One row of a printed table, header to text; scores to the digits that mean something."""
+@dataclass(frozen=True)
+class Section:
+    """What is printed of one benchmark: its test table, the out-of-distribution table, and remarks."""
+
+    title: str
+    main: list[dict[str, str]]
+    shifted_title: str
+    shifted: list[dict[str, str]]
+    remarks: list[str]
+
+
+def sections(rows: list[Row]) -> list[Section]:
+    """The printed tables of every benchmark; another score protocol or other data makes another section."""
+    built = []
+    for _, group in groupby(rows, key=lambda row: (row.benchmark, row.protocol)):
+        members = list(group)
+        first = members[0]
+        main_split = "test" if any(row.split == "test" for row in members) else first.split
+        main = [row for row in members if row.split == main_split]
+        others = [row for row in members if row.split != main_split]
+        score = {"psnr": "PSNR / dB", "held_out": "held-out error"}[first.rank_by]
+        built.append(
+            Section(
+                title=f"{first.benchmark} · {main_split} · {main[0].images} images of {main[0].objects} objects"
+                f" · {first.protocol}",
+                main=[_cells(row) for row in main],
+                shifted_title=f"{first.benchmark} · {score} (rank) on the other splits",
+                shifted=_shifted(main, others),
+                remarks=_remarks(main, others),
+            )
+        )
+    return built
+
+
+def _cells(row: Row) -> dict[str, str]:
+    """One row of a test table, header to text; scores to the digits that mean something."""
     cells = {
         "rank": str(row.rank) if row.rank else NOTHING,
         "method": row.method,
@@ -40,67 +77,102 @@ def _cells(row: Row, timed: bool = True) -> dict[str, str]:
     }
     if row.measured:
         cells["held-out error"] = _with_interval(row, "held_out", 4)
+        cells["residual"] = _figure(row.scores.get("residual"), 4)
     else:
-        cells["‖Ax̂−y‖/noise"] = _figure(row.scores.get("noise_ratio"), 2)
-    if row.split == "test":
-        digits = 2 if HIGHER_IS_BETTER[row.rank_by] else 4
-        cells["OOD gap (worst)"] = f"{row.gap:.{digits}f} ({row.worst[4:]})" if row.worst else NOTHING
-    cells["ms / image"] = _figure(row.seconds_per_image * 1e3, 1)
-    cells["memory / MB"] = _figure(row.peak_memory / 1e6, 0)
+        cells["residual/noise"] = _figure(row.scores.get("noise_ratio"), 2)
+    cells["OOD gap (worst)"] = (
+        f"{row.gap:.{_digits(row)}f} ({row.worst.removeprefix('ood:')})" if row.worst else NOTHING
+    )
+    cells["ms/image"] = _figure(row.seconds_per_image * 1e3, 1)
+    cells["MB"] = _figure(row.peak_memory / 1e6, 0)
+    cells["trained on"] = row.training_data or NOTHING
+    if row.learned_parameters:
+        cells["trained on"] += f" ({row.learned_parameters:,} parameters)"
+    cells["isolation"] = row.isolation
     cells["status"] = row.status
     return cells
 
 
-def _sections(rows: list[Row]) -> list[tuple[str, list[Row], str]]:
-    """Title, rows and footnote of every table."""
-    sections = []
-    for _, group in groupby(rows, key=lambda row: (row.benchmark, row.split, row.protocol)):
-        members = list(group)
-        first = members[0]
-        title = f"{first.benchmark} · {first.split} · {first.images} images of {first.objects} objects · {first.protocol}"
-        sections.append((title, members, _footnote(members)))
-    return sections
+def _shifted(main: list[Row], others: list[Row]) -> list[dict[str, str]]:
+    """Methods down, splits across: the ranking score and the rank in each."""
+    if not others:
+        return []
+    splits = list(dict.fromkeys(row.split for row in others))
+    found = {(row.method, row.split): row for row in others}
+    methods = list(dict.fromkeys(row.method for row in [*main, *others]))
+    table = []
+    for method in methods:
+        line = {"method": method}
+        for split in splits:
+            row = found.get((method, split))
+            if row is None:
+                line[split] = NOTHING
+            elif row.status != "ok":
+                line[split] = row.status
+            else:
+                line[split] = f"{_figure(row.scores.get(row.rank_by), _digits(row))} ({row.rank})"
+        table.append(line)
+    return table
 
 
-def _footnote(members: list[Row]) -> str:
+def _digits(row: Row) -> int:
+    return 2 if HIGHER_IS_BETTER[row.rank_by] else 4
+
+
+def _remarks(main: list[Row], others: list[Row]) -> list[str]:
     lines = []
-    first = members[0]
+    first = main[0]
     if first.objects < SMALLEST_SAMPLE:
-        lines.append(f"{first.objects} objects cannot separate methods ({SMALLEST_SAMPLE} can): all share a rank.")
+        lines.append(f"{first.objects} objects cannot separate methods ({SMALLEST_SAMPLE} can), so all share a rank.")
     if first.measured:
-        lines.append("PSNR, SSIM, MSE against the all-angles reconstruction; ranked by projections no method saw.")
-    for row in members:
-        said = [*row.remarks, *([row.message] if row.status != "ok" else [])]
-        if row.split == "test" and row.parameters:
-            said.insert(0, ", ".join(f"{key} {value}" for key, value in row.parameters.items()))
+        lines.append(
+            "No ground truth: PSNR, SSIM and MSE compare with the all-angles reconstruction; the order is by held-out "
+            "projections, which no method saw."
+        )
+    for row in main:
+        said = [f"{key} {value}" for key, value in row.parameters.items()]
+        said += [*row.remarks, *([row.message] if row.status != "ok" else [])]
         if said:
             lines.append(f"{row.method}: {'; '.join(said)}")
-    return "\n".join(lines)
+    few = sorted({row.split for row in others if row.objects < SMALLEST_SAMPLE <= first.objects})
+    if few:
+        lines.append(f"{', '.join(few)}: fewer than {SMALLEST_SAMPLE} objects, so all share a rank there.")
+    lines += [f"{row.method} on {row.split}: {row.status}: {row.message}" for row in others if row.status != "ok"]
+    return lines
 
 
 def _table(rows: list[Row]) -> str:
-    return "\n".join(
-        f"{title}\n{_tabulate(members, 'rounded_outline')}\n{note + chr(10) if note else ''}"
-        for title, members, note in _sections(rows)
-    )
+    parts = []
+    for section in sections(rows):
+        lines = [section.title, _tabulate(section.main, "rounded_outline")]
+        if section.shifted:
+            lines += [section.shifted_title, _tabulate(section.shifted, "rounded_outline")]
+        parts.append("\n".join([*lines, *section.remarks, ""]))
+    return "\n".join(parts)
 
 
 def _markdown(rows: list[Row]) -> str:
     parts = []
-    for title, members, note in _sections(rows):
-        cells = [{key: _plain_markdown(value) for key, value in _cells(row).items()} for row in members]
-        notes = "".join(f"\n- {_plain_markdown(line)}" for line in note.splitlines())
-        parts.append(f"### {_plain_markdown(title)}\n\n{tabulate(cells, headers='keys', tablefmt='github', disable_numparse=True)}\n{notes}\n")
+    for section in sections(rows):
+        lines = [f"### {_for_markdown(section.title)}", "", _markdown_table(section.main), ""]
+        if section.shifted:
+            lines += [f"{_for_markdown(section.shifted_title)}:", "", _markdown_table(section.shifted), ""]
+        lines += [f"- {_for_markdown(line)}" for line in section.remarks]
+        parts.append("\n".join([*lines, ""]))
     return "\n".join(parts)
+
+
+def _markdown_table(cells: list[dict[str, str]]) -> str:
+    return _tabulate([{key: _for_markdown(value) for key, value in line.items()} for line in cells], "github")
 
 
 def _latex(rows: list[Row]) -> str:
     parts = []
-    for title, members, _ in _sections(rows):
-        body = _tabulate(members, "latex_booktabs")
-        for sign, macro in (("‖", r"$\|$"), ("x̂", r"$\hat{x}$"), ("−", "$-$"), ("–", "--"), ("·", r"$\cdot$")):
-            body = body.replace(sign, macro)
-        parts.append(f"% {title}\n{body}\n")
+    for section in sections(rows):
+        for title, cells in ((section.title, section.main), (section.shifted_title, section.shifted)):
+            if cells:
+                body = _tabulate(cells, "latex_booktabs").replace(NOTHING, "--")
+                parts.append(f"% {title}\n{body}\n")
     return "\n".join(parts)
 
 
@@ -141,15 +213,15 @@ def _flat(row: Row) -> dict[str, str | float | int | None]:
         "remarks": "; ".join(row.remarks),
         "message": row.message,
     }
-    for name in ("mse", "psnr", "ssim", "residual", "noise_ratio", "held_out"):
+    for name in CSV_SCORES:
         low, high = row.intervals.get(name, (math.nan, math.nan))
         values |= {name: _finite(row.scores.get(name)), f"{name}_low": _finite(low), f"{name}_high": _finite(high)}
     return {column: values[column] for column in CSV_COLUMNS}
 
 
-def _tabulate(members: list[Row], style: str) -> str:
+def _tabulate(cells: list[dict[str, str]], style: str) -> str:
     # Text throughout: tabulate must not turn "1e-3" or a method called "007" into a number of its own.
-    return tabulate([_cells(row) for row in members], headers="keys", tablefmt=style, disable_numparse=True)
+    return tabulate(cells, headers="keys", tablefmt=style, disable_numparse=True)
 
 
 def _with_interval(row: Row, name: str, digits: int) -> str:
@@ -176,6 +248,6 @@ def _safe(value: str | float | int | None) -> str | float | int | None:
     return value
 
 
-def _plain_markdown(text: str) -> str:
+def _for_markdown(text: str) -> str:
     """Text that Markdown shows as it is: no table break, no HTML."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")

@@ -3,21 +3,35 @@
 Every metric takes truth and estimate as (N, rows, columns) and gives (N,) float64, one value per image.
 """
 
-import lazy_loader as _lazy
+from .affine import AffineFit, affine_fit, diagnosis
+from .arrays import circle
+from .consistency import noise_ratio, relative_residual, residual_norm
+from .error import mae, mse, nrmse, rmse
+from .protocol import ScoreProtocol
+from .psnr import psnr
+from .ssim import ssim
+from .statistics import interval, ranks, separable
 
-__getattr__, __dir__, __all__ = _lazy.attach(
-    __name__,
-    submod_attrs={
-        "affine": ["AffineFit", "affine_fit", "diagnosis"],
-        "arrays": ["circle"],
-        "consistency": ["noise_ratio", "relative_residual", "residual_norm"],
-        "error": ["mae", "mse", "nrmse", "rmse"],
-        "protocol": ["ScoreProtocol"],
-        "psnr": ["psnr"],
-        "ssim": ["ssim"],
-        "statistics": ["interval", "ranks", "separable"],
-    },
-)
+__all__ = [
+    "METRICS",
+    "AffineFit",
+    "ScoreProtocol",
+    "affine_fit",
+    "circle",
+    "diagnosis",
+    "interval",
+    "mae",
+    "mse",
+    "noise_ratio",
+    "nrmse",
+    "psnr",
+    "ranks",
+    "relative_residual",
+    "residual_norm",
+    "rmse",
+    "separable",
+    "ssim",
+]
 
 # What `tomobench list metrics` prints: name → meaning, unit, and which way is better.
 METRICS = {

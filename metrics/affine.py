@@ -40,11 +40,11 @@ def diagnosis(fit: AffineFit, score: ArrayLike) -> str:
     """One phrase where a change of scale would gain at least 3 dB in the mean, else the empty string."""
     with np.errstate(invalid="ignore"):
         gain = float(np.mean(fit.psnr) - np.mean(np.asarray(score)))
-    if not gain >= TELLING_GAIN:
-        return ""
     scale, offset = float(np.median(fit.scale)), float(np.median(fit.offset))
-    if scale <= 0:
-        return f"no likeness: best affine fit has scale {scale:.2g} (+{gain:.1f} dB)"
+    if not gain >= TELLING_GAIN or scale == 0:  # a constant image has no scale to be wrong in
+        return ""
+    if scale < 0:
+        return f"inverted: best affine fit has scale {scale:.2g} (+{gain:.1f} dB)"
     factor = scale if scale >= 1 else 1 / scale
     way = "too small" if scale >= 1 else "too large"
     said = f"off by {factor:.1f}× ({way})" if factor >= 1.05 else "right scale"

@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 def paired(truth: ArrayLike, estimate: ArrayLike) -> tuple[Float64, Float64]:
     """Return both as (N, rows, columns) float64, or raise PredictionError.
 
-    Shapes must be equal: nothing is broadcast, since a (1, N) answer that broadcasts would score as something it is not.
+    Shapes must be equal: nothing is broadcast, since an answer that broadcasts would score as something it is not.
     """
     first, second = _real(truth, "truth"), _real(estimate, "estimate")
     if first.shape != second.shape or first.ndim != 3:

@@ -1,9 +1,9 @@
 """Structural similarity, one value per image.
 
-Wang, Bovik, Sheikh, Simoncelli, IEEE Trans. Image Process. 13, 600 (2004), with their Gaussian window: 11 × 11, standard
-deviation 1.5, weights not sample-corrected, K₁ = 0.01, K₂ = 0.03. Equal to scikit-image's ``structural_similarity`` with
-``gaussian_weights=True, sigma=1.5, use_sample_covariance=False``; the mean is over the pixels whose whole window lies in
-the image, and in the mask's circle where one is given.
+Wang, Bovik, Sheikh, Simoncelli, IEEE Trans. Image Process. 13, 600 (2004), with their Gaussian window: 11 × 11,
+standard deviation 1.5, weights not sample-corrected, K₁ = 0.01, K₂ = 0.03. Equal to scikit-image's
+``structural_similarity`` with ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False``; the mean is over the
+pixels whose whole window lies in the image, and in the mask's circle where one is given.
 """
 
 from __future__ import annotations
