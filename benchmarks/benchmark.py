@@ -35,21 +35,14 @@ TUNING_LIBRARY = "shapes"  # where a library that is all test borrows its tuned 
 
 @dataclass(frozen=True)
 class Family:
-    """One way of measuring, at any image size."""
+    """One way of measuring, at any image size; ``scans`` chooses among the angles of a measured scan, if it can."""
 
     name: str
     version: int
     summary: str
     measure: Callable[[int], Measurement]
-    scans: Callable[[int], slice] | None = None  # number of measured angles → the ones handed over; None: no such task
-
-
-def _every_fourth(angles: int) -> slice:
-    return slice(None, None, 4)
-
-
-def _first_two_thirds(angles: int) -> slice:
-    return slice(0, round(angles * 2 / 3))
+    scans: Callable[[int], slice] | None = None
+    scans_summary: str = ""
 
 
 FAMILIES = {
@@ -64,16 +57,18 @@ FAMILIES = {
         Family(
             "sparse-view",
             1,
-            "3 angles for every 8 pixels, 10⁵ photons; measured scans: every k-th angle",
+            "3 angles for every 8 pixels, 10⁵ photons",
             lambda size: Measurement(angles=round(size * 3 / 8), photons=1e5),
-            _every_fourth,
+            lambda angles: slice(None, None, 4),
+            "every k-th measured angle (k = 4 where its source fixed none)",
         ),
         Family(
             "limited-angle",
             1,
-            "120 of 180 degrees, 2 angles for every 3 pixels, 10⁵ photons; measured scans: the first two thirds",
+            "120 of 180 degrees, 2 angles for every 3 pixels, 10⁵ photons",
             lambda size: Measurement(angles=round(size * 2 / 3), arc=np.pi * 2 / 3, photons=1e5),
-            _first_two_thirds,
+            lambda angles: slice(0, round(angles * 2 / 3)),
+            "the first two thirds of the measured angles",
         ),
         Family(
             "low-dose",
@@ -144,7 +139,8 @@ class Benchmark:
     @property
     def summary(self) -> str:
         """One line for ``tomobench list``."""
-        return f"{self.family.summary} · {load_library(self.library).info.summary}"
+        scan = self.family.scans_summary if self.measured else self.family.summary
+        return f"{scan} · {load_library(self.library).info.summary}"
 
     @property
     def tuning(self) -> Benchmark:

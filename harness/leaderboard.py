@@ -53,6 +53,7 @@ class Row:
     protocol: str
     rank_by: str
     measured: bool
+    unverified: bool
     remarks: tuple[str, ...] = field(default_factory=tuple)
 
 
@@ -109,8 +110,6 @@ def _row(record: Record, rank: int | None) -> Row:
             intervals[name] = interval(values, objects)
     method, timings = record["method"], record["timings"]
     remarks = [*record["flags"], record["diagnosis"]]
-    if record.get("unverified"):
-        remarks.append("data without a published checksum")
     if method["tuned_on"] and not method["tuned_on"].startswith(record["benchmark"]):
         remarks.append(f"tuned on {method['tuned_on']}")
     return Row(
@@ -136,6 +135,7 @@ def _row(record: Record, rank: int | None) -> Row:
         protocol=record["protocol"]["id"],
         rank_by=record["protocol"]["rank_by"],
         measured=record["measured"],
+        unverified=record["unverified"],
         remarks=tuple(filter(None, remarks)),
     )
 

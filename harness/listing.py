@@ -41,8 +41,8 @@ def listing(kind: str, as_json: bool = False) -> str:
     found = entries(kind)
     if as_json:
         return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    plain = [{key: ", ".join(value) if isinstance(value, list) else value for key, value in e.items()} for e in found]
-    return tabulate(plain, headers="keys", tablefmt="plain", maxcolwidths=[None, 90, 40, 40][: len(plain[0])]) + "\n"
+    plain = [{key: "\n".join(value) if isinstance(value, list) else value for key, value in e.items()} for e in found]
+    return tabulate(plain, headers="keys", tablefmt="plain", disable_numparse=True) + "\n"
 
 
 def show(name: str) -> str:

@@ -47,10 +47,18 @@ def draw_all(results: Path, split: str = "test", folder: Path | None = None) -> 
     return drawn
 
 
-def choose_slices(scores: NDArray[np.float64]) -> tuple[int, int, int]:
-    """Indices of the best, median and worst slice by (methods, slices) PSNR, averaged over the methods."""
-    order = np.argsort(scores.mean(axis=0), kind="stable")
-    return int(order[-1]), int(order[len(order) // 2]), int(order[0])
+def choose_slices(scores: NDArray[np.float64]) -> dict[str, int]:
+    """The best, median and worst slice by (methods, slices) PSNR, averaged over the methods.
+
+    With fewer than three slices, those there are: best and worst, or the only one.
+    """
+    order = [int(index) for index in np.argsort(scores.mean(axis=0), kind="stable")]
+    if len(order) == 1:
+        return {"only": order[0]}
+    chosen = {"best": order[-1], "median": order[len(order) // 2], "worst": order[0]}
+    if len(order) == 2:
+        del chosen["median"]
+    return chosen
 
 
 def _draw(store: Store, name: str, split: str, records: list[Record], path: Path) -> None:
@@ -65,20 +73,25 @@ def _draw(store: Store, name: str, split: str, records: list[Record], path: Path
     benchmark = load_benchmark(name)
     truths = [image for group in prepare(benchmark, split).truth() for image in group.images]
     answers = {record["method"]["name"]: _answers(store, name, split, record) for record in records}
-    errors = [answers[record["method"]["name"]][index] - truths[index] for record in judged for index in chosen]
+    errors = [answers[record["method"]["name"]][index] - truths[index] for record in judged for index in chosen.values()]
     reach = float(max(np.percentile(np.abs(error), 99.5) for error in errors)) or 1.0
     top = benchmark.protocol.data_range
 
-    columns = 1 + len(records)
+    known = "reference" if benchmark.measured else "truth"
+    lines, columns = 2 * len(chosen), 1 + len(records)
     figure, axes = pyplot.subplots(
-        6, columns, figsize=(1.75 * columns + 0.9, 11.6), squeeze=False, gridspec_kw={"hspace": 0.16, "wspace": 0.04}
+        lines,
+        columns,
+        figsize=(1.75 * columns + 1.2, 1.95 * lines + 0.5),
+        squeeze=False,
+        layout="constrained",
     )
     grey: Any = None
     signed: Any = None
-    for place, (label, index) in enumerate(zip(("best", "median", "worst"), chosen, strict=True)):
+    for place, (label, index) in enumerate(chosen.items()):
         above, below = axes[2 * place], axes[2 * place + 1]
         grey = above[0].imshow(truths[index], cmap="gray", vmin=0, vmax=top, interpolation="nearest")
-        above[0].set_title("reference" if benchmark.measured else "truth", fontsize=9)
+        above[0].set_title(known, fontsize=9)
         case = records[0]["cases"]["id"][index]
         below[0].text(0.5, 0.5, f"{label} slice\n{case}\n\nerror maps →", ha="center", va="center", fontsize=8)
         for column, record in enumerate(records, start=1):
@@ -91,10 +104,10 @@ def _draw(store: Store, name: str, split: str, records: list[Record], path: Path
             )
     for axis in axes.flat:
         axis.set_axis_off()
-    figure.suptitle(f"{name} · {split}", fontsize=11, y=0.93)
-    figure.colorbar(grey, ax=axes[:3], shrink=0.6, aspect=30, pad=0.01, label="attenuation, one grey scale")
-    figure.colorbar(signed, ax=axes[3:], shrink=0.6, aspect=30, pad=0.01, label="answer − truth, one scale")
-    figure.savefig(path, dpi=100, bbox_inches="tight", metadata={"Software": "TomoBench"})
+    figure.suptitle(f"{name} · {split}", fontsize=11)
+    figure.colorbar(grey, ax=axes[: lines // 2], shrink=0.8, aspect=25, label="attenuation, one grey scale")
+    figure.colorbar(signed, ax=axes[lines // 2 :], shrink=0.8, aspect=25, label=f"answer − {known}, one scale")
+    figure.savefig(path, dpi=100, metadata={"Software": "TomoBench"})
     pyplot.close(figure)
 
 

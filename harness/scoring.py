@@ -55,10 +55,12 @@ def score(prepared: Prepared, answers: Callable[[int], NDArray[np.float32]], pro
         fits.append(values.pop("fit"))
         few = len(estimate) < WORTH_A_MATRIX
         projector = Operator(inputs.geometry, direct=True) if few else operator(inputs.geometry)
-        projected = projector(estimate)
+        # What lies outside the reconstruction circle is not part of the answer, so it is not projected either.
+        inside = estimate * circle(estimate.shape[1]) if protocol.mask == "circle" else estimate
+        projected = projector(inside)
         values["residual"] = relative_residual(projected, inputs.sinograms)
         values["noise_ratio"] = noise_ratio(projected, inputs.sinograms, truth.noise_norm)
-        values["held_out"] = _held_out(truth, estimate)
+        values["held_out"] = _held_out(truth, inside)
         columns["id"] += truth.case_ids
         columns["object"] += truth.object_ids
         for name in SCORES:

@@ -55,8 +55,8 @@ def sections(rows: list[Row]) -> list[Section]:
         score = {"psnr": "PSNR / dB", "held_out": "held-out error"}[first.rank_by]
         built.append(
             Section(
-                title=f"{first.benchmark} · {main_split} · {main[0].images} images of {main[0].objects} objects"
-                f" · {first.protocol}",
+                title=f"{first.benchmark} · {main_split} · {_many(main[0].images, 'image')} of "
+                f"{_many(main[0].objects, 'object')} · {first.protocol}",
                 main=[_cells(row) for row in main],
                 shifted_title=f"{first.benchmark} · {score} (rank) on the other splits",
                 shifted=_shifted(main, others),
@@ -115,6 +115,10 @@ def _shifted(main: list[Row], others: list[Row]) -> list[dict[str, str]]:
     return table
 
 
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _digits(row: Row) -> int:
     return 2 if HIGHER_IS_BETTER[row.rank_by] else 4
 
@@ -123,7 +127,10 @@ def _remarks(main: list[Row], others: list[Row]) -> list[str]:
     lines = []
     first = main[0]
     if first.objects < SMALLEST_SAMPLE:
-        lines.append(f"{first.objects} objects cannot separate methods ({SMALLEST_SAMPLE} can), so all share a rank.")
+        count = _many(first.objects, "object")
+        lines.append(f"{count} cannot separate methods ({SMALLEST_SAMPLE} can), so all share a rank.")
+    if first.unverified:
+        lines.append("The data has no published checksum: it is what its user registered, pinned by its own sha256.")
     if first.measured:
         lines.append(
             "No ground truth: PSNR, SSIM and MSE compare with the all-angles reconstruction; the order is by held-out "
