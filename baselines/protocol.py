@@ -44,12 +44,16 @@ class Adapter(Protocol):
         """Return (N, rows, columns) float32 for the N cases of ``inputs``, in their order."""
 
 
+# An adapter that says nothing of itself; "none" would claim that it did not learn.
+UNDECLARED = AdapterInfo(framework="undeclared", training_data="undeclared")
+
+
 class FunctionAdapter:
     """A plain function of the inputs, as an adapter."""
 
     def __init__(self, function: Callable[[TaskInputs], NDArray[np.float32]]) -> None:
         self.name = getattr(function, "__name__", "function")
-        self.info = AdapterInfo()
+        self.info = UNDECLARED
         self._function = function
 
     def predict(self, inputs: TaskInputs) -> NDArray[np.float32]:
@@ -75,6 +79,6 @@ def as_adapter(candidate: Any, parameters: dict[str, Any] | None = None) -> Adap
 
 
 def info_of(adapter: Any) -> AdapterInfo:
-    """The adapter's ``info`` where it declares a usable one, else the defaults."""
+    """The adapter's ``info`` where it declares a usable one, else "undeclared"."""
     info = getattr(adapter, "info", None)
-    return info if isinstance(info, AdapterInfo) else AdapterInfo(framework="undeclared", training_data="undeclared")
+    return info if isinstance(info, AdapterInfo) else UNDECLARED

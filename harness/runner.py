@@ -19,7 +19,7 @@ import numpy as np
 
 from ..baselines.catalogue import Method, find_method, method_info
 from ..baselines.parameters import TUNING_BUDGET
-from ..baselines.protocol import AdapterInfo
+from ..baselines.protocol import UNDECLARED
 from ..benchmarks.benchmark import Benchmark, load_benchmark
 from ..benchmarks.prepare import Prepared, prepare
 from ..benchmarks.suites import SUITES
@@ -305,7 +305,7 @@ class _Run:
             "cases": names,
             "flags": [],
             "diagnosis": "",
-            "info": outcome.report.get("info") or asdict(method_info(method.target) or AdapterInfo("undeclared")),
+            "info": outcome.report.get("info") or asdict(method_info(method.target) or UNDECLARED),
             "limits": self._limits(),
             "environment": environment(self.limits.threads),
             "timings": _timings(outcome, len(names["id"])),
