@@ -1,4 +1,5 @@
 # make leaderboard   set up .venv, run the quick suite offline, print the leaderboard, draw the pictures
+# make readme        the same, then put its leaderboard and a picture into README.md
 # make test          set up .venv, run the fast tests
 # make test-slow     the tests marked slow
 # make lint          ruff and mypy
@@ -10,7 +11,7 @@ RESULTS ?= results
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: leaderboard test test-slow lint clean
+.PHONY: leaderboard readme test test-slow lint clean
 .DELETE_ON_ERROR:
 
 leaderboard: .venv/report.stamp
@@ -19,6 +20,9 @@ leaderboard: .venv/report.stamp
 	$(BIN)/tomobench leaderboard $(RESULTS) --format csv -o $(RESULTS)/leaderboard.csv
 	$(BIN)/tomobench pictures $(RESULTS)
 	$(BIN)/tomobench leaderboard $(RESULTS)
+
+readme: leaderboard
+	$(BIN)/python docs/refresh_readme.py $(RESULTS)
 
 test: .venv/test.stamp
 	$(BIN)/python -m pytest -n $(JOBS)

@@ -165,12 +165,9 @@ def prepare(benchmark: Benchmark, split_name: str, progress: Callable[[int, int]
             "notes": notes,
         }
         (work / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
+        if _load(folder) is None:  # else another process finished the same recipe first: its content is the same
+            shutil.rmtree(folder, ignore_errors=True)
             os.replace(work, folder)
-        except OSError:  # another process finished the same recipe first; its content is the same
-            if _load(folder) is None:
-                raise
     except OSError as error:
         raise DataError(
             f"cache folder {folder.parent}: {error.strerror or error}; free some space or set TOMOBENCH_CACHE"

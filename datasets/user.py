@@ -227,7 +227,7 @@ def _info(meta: dict[str, Any]) -> LibraryInfo:
     return LibraryInfo(
         name=meta["name"],
         version=int(meta["sha256"].partition(":")[2][:7], 16),  # other content is another version
-        summary=f"{items} {'image' if meta['kind'] == 'images' else 'measured sinogram'}{'s' * (items != 1)} of the user's",
+        summary=f"{items} {meta['kind'] if items != 1 else meta['kind'][:-1]} of the user's",
         licence=meta["licence"],
         citation=meta["citation"],
         source=meta["source"],

@@ -73,7 +73,9 @@ def _draw(store: Store, name: str, split: str, records: list[Record], path: Path
     benchmark = load_benchmark(name)
     truths = [image for group in prepare(benchmark, split).truth() for image in group.images]
     answers = {record["method"]["name"]: _answers(store, name, split, record) for record in records}
-    errors = [answers[record["method"]["name"]][index] - truths[index] for record in judged for index in chosen.values()]
+    errors = [
+        answers[record["method"]["name"]][index] - truths[index] for record in judged for index in chosen.values()
+    ]
     reach = float(max(np.percentile(np.abs(error), 99.5) for error in errors)) or 1.0
     top = benchmark.protocol.data_range
 

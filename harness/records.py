@@ -49,6 +49,11 @@ def parse(text: str, where: Path) -> Record:
     return body
 
 
+def key_of(head: Record) -> str:
+    """The hash of what identifies a record; another value anywhere in ``head``, another key."""
+    return hashlib.sha256(json.dumps(_plain(head), sort_keys=True).encode()).hexdigest()[:16]
+
+
 def number(value: Any) -> float:
     """A stored score as a float: null is nan, "inf" is infinite."""
     return math.nan if value is None else float(value)

@@ -8,6 +8,7 @@ import struct
 import zipfile
 
 import pytest
+
 from tomobench.datasets.archives import MANIFEST, extract_zip
 from tomobench.errors import DataError
 

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from tomobench.errors import DataError, DownloadError, UnknownName, UsageError
 from tomobench.harness.data_commands import add_parser
 

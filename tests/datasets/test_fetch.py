@@ -7,6 +7,7 @@ import json
 import os
 
 import pytest
+
 from tomobench.datasets import fetch
 from tomobench.errors import DataError, DownloadError, UnknownName
 

@@ -7,6 +7,7 @@ import os
 import h5py
 import numpy as np
 import pytest
+
 from tomobench.datasets.hdf5 import open_hdf5, read_dataset, sniff
 from tomobench.errors import DataError
 

@@ -8,6 +8,7 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+
 from tomobench.datasets import div2k, fetch, lodopab, preparation, reactors, tooth, user
 from tomobench.datasets.catalogue import SHIPPED, load_library
 from tomobench.datasets.hdf5 import open_hdf5, read_dataset, sniff

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tomobench.datasets import preparation as prep
 from tomobench.errors import DataError, GeometryError
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+
 from tomobench.datasets import user
 from tomobench.datasets.catalogue import list_libraries, load_library
 from tomobench.datasets.library import ImageLibrary, ScanLibrary
