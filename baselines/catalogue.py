@@ -11,11 +11,12 @@ import ast
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,8 @@ def build_method(method: Method, parameters: dict[str, Any] | None = None) -> Ad
     place, _, attribute = method.target.rpartition(":")
     if method.kind == "file":
         sys.path.insert(0, str(Path(place).parent))
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+        # A private name, so that a file called secrets.py does not replace the module of that name.
+        spec = importlib.util.spec_from_file_location(f"_tomobench_method_{Path(place).stem}", place)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -127,6 +129,10 @@ def _shipped(name: str, spec: str, parameters: dict[str, Any]) -> Method:
     cls = shipped_class(name)
     candidates: tuple[dict[str, Any], ...] = getattr(cls, "candidates", ())
     if parameters:
+        known = inspect.signature(cls).parameters
+        for key in parameters:
+            if key not in known:
+                raise UnknownName(f"parameter of {name}", key, known)
         cls(**parameters)  # refuses unknown or impossible values now, not in a worker
         label = f"{name}[{','.join(f'{key}={value}' for key, value in parameters.items())}]"
         return Method(label, "shipped", name, f"{name}@{cls.info.version}", parameters)
@@ -147,12 +153,21 @@ def _outside(spec: str) -> Method:
     origin = None
     parts = place.split(".")
     for depth in range(1, len(parts) + 1):
-        found = PathFinder.find_spec(".".join(parts[:depth]), path_list)
+        found = _find_spec(".".join(parts[:depth]), path_list)
         if found is None:
             raise UsageError(f"method {spec!r}: no module {place}; install it, or give path/to/file.py:Object")
         origin, path_list = found.origin, found.submodule_search_locations
     identity = _digest(Path(origin)) if origin and Path(origin).is_file() else place
     return Method(spec, "module", spec, identity, search_path=search)
+
+
+def _find_spec(name: str, path: Any) -> ModuleSpec | None:
+    """Where a module is, without importing it: on ``path``, else where an import hook (editable installs) knows it."""
+    found = PathFinder.find_spec(name, path)
+    for finder in sys.meta_path:
+        if found is None and finder is not PathFinder:
+            found = finder.find_spec(name, path)
+    return found
 
 
 def _digest(path: Path) -> str:

@@ -15,6 +15,7 @@ from ..benchmarks.geometry import Geometry
 from ..benchmarks.operators import operator
 from ..benchmarks.tasks import TaskInputs
 from ..errors import UsageError
+from .parameters import positive
 from .protocol import AdapterInfo
 
 WINDOWS = ("ram-lak", "shepp-logan", "hann")
@@ -56,7 +57,7 @@ def fbp(sinograms: NDArray[np.float32], scan: Geometry, window: str, cutoff: flo
 
 
 class Fbp:
-    """Filtered back-projection with a chosen window and cut-off frequency."""
+    """Filtered back-projection with a chosen window and a cut-off as a fraction of the Nyquist frequency."""
 
     name = "fbp"
     info = AdapterInfo(framework="numpy + ASTRA", reference="Kak & Slaney (1988), doi:10.1137/1.9780898719277")
@@ -74,9 +75,7 @@ class Fbp:
     def __init__(self, filter: str = "ram-lak", cutoff: float = 1.0) -> None:
         if filter not in WINDOWS:
             raise UsageError(f"fbp: filter: expected one of {', '.join(WINDOWS)}, found {filter!r}")
-        if not 0 < cutoff <= 1:
-            raise UsageError(f"fbp: cutoff: expected a fraction of the Nyquist frequency in (0, 1], found {cutoff!r}")
-        self.filter, self.cutoff = filter, cutoff
+        self.filter, self.cutoff = filter, positive("fbp", "cutoff", cutoff, most=1.0)
 
     def predict(self, inputs: TaskInputs) -> NDArray[np.float32]:
         """(N, rows, columns); negatives are clipped where the benchmark says attenuation has none."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..datasets.catalogue import list_libraries, load_library
 from ..datasets.library import ImageLibrary, Library, ScanLibrary
-from ..errors import UnknownName, UsageError
+from ..errors import DataError, UnknownName, UsageError
 from ..metrics.protocol import ScoreProtocol
 from .measurement import Measurement
 
@@ -205,7 +205,12 @@ def list_benchmarks() -> list[str]:
     found = []
     for family in FAMILIES.values():
         for name in list_libraries():
-            library = load_library(name)
+            try:
+                library = load_library(name)
+            except (
+                DataError
+            ):  # one damaged library of the user's must not hide the others; naming it says what is wrong
+                continue
             if isinstance(library, ImageLibrary):
                 if name != "shapes-legacy" or family.name == "reconstruction":
                     found.append(Benchmark(family, name, DEFAULT_SIZE).id)

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import GeometryError, complaint
 
+SAME_DIRECTION = 1e-9  # radians
+MISSING_GAP = 4.0
 FIELD_OF_VIEW = 4.0  # attenuation lengths across any image, so that sinograms keep their scale at every size
 
 
@@ -73,11 +75,18 @@ class Geometry:
         rotation_centre: float | None = None,
     ) -> None:
         size = detectors if image_size is None else image_size
-        if detectors < 1 or size < 1:
+        for name, count in (("detectors", detectors), ("image_size", size)):
+            if not isinstance(count, int | np.integer) or count < 1:
+                raise GeometryError(
+                    complaint(name, "a whole number of at least 1", repr(count), "pass the pixel count")
+                )
+        if pixel_size is not None and not 0 < pixel_size < np.inf:
+            raise GeometryError(complaint("pixel_size", "a length above zero", repr(pixel_size), "see FIELD_OF_VIEW"))
+        if rotation_centre is not None and not abs(rotation_centre - (detectors - 1) / 2) < detectors:
             raise GeometryError(
-                complaint("geometry", "at least one detector and pixel", f"{detectors}, {size}", "fix it")
+                complaint("rotation_centre", "an index near the detector", repr(rotation_centre), "centre the scan")
             )
-        values = check_angles(angles)
+        values = check_angles(angles) + 0.0  # a copy, and no negative zero
         values.setflags(write=False)
         object.__setattr__(self, "angles", values)
         object.__setattr__(self, "detectors", int(detectors))
@@ -99,17 +108,25 @@ class Geometry:
     def angular_weights(self) -> NDArray[np.float64]:
         """(angles,) the arc each projection stands for in radians: half the way to its neighbours, modulo π.
 
-        A gap of more than three median steps is missing data, which no projection stands for.
+        Directions measured more than once share their arc. Where the largest gap is more than four times the mean of
+        the others the scan is of limited angle: that gap is missing data, which no projection stands for.
         """
-        if len(self.angles) == 1:
-            return np.array([np.pi])
-        order = np.argsort(self.angles % np.pi)
-        turns = (self.angles % np.pi)[order]
-        gaps = np.diff(turns, append=turns[0] + np.pi)
-        step = np.median(gaps)
-        gaps = np.where(gaps > 3 * step, step, gaps)
+        turns = self.angles % np.pi
+        turns[np.pi - turns < SAME_DIRECTION] = 0.0
+        order = np.argsort(turns, kind="stable")
+        new = np.diff(turns[order], prepend=-1.0) > SAME_DIRECTION
+        directions = turns[order][new]
+        if len(directions) == 1:
+            return np.full(len(turns), np.pi / len(turns))
+        gaps = np.diff(directions, append=directions[0] + np.pi)
+        largest = int(np.argmax(gaps))
+        others = (np.pi - gaps[largest]) / (len(gaps) - 1)
+        if gaps[largest] > MISSING_GAP * others:
+            gaps[largest] = others
+        arcs = (gaps + np.roll(gaps, 1)) / 2
+        which = np.cumsum(new) - 1  # the direction of each angle, in sorted order
         weights = np.empty(len(turns), dtype=np.float64)
-        weights[order] = (gaps + np.roll(gaps, 1)) / 2
+        weights[order] = (arcs / np.bincount(which))[which]
         return weights
 
     def with_angles(self, chosen: slice | NDArray[np.intp]) -> Geometry:

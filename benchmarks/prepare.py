@@ -8,8 +8,9 @@ Layout: one group per geometry, ``0000``, ``0001``, … (measured scans differ i
 
 - inputs: ``sinograms`` (n, angles, detectors) float32; attributes ``angles``, ``detectors``, ``image_size``,
   ``pixel_size``, ``rotation_centre``, ``non_negative``.
-- truth: ``images`` (n, rows, columns) float32; ``case_ids``, ``object_ids``; ``noise_norm`` (n,) ‖y − Ax‖ of the
-  simulated noise; for measured scans ``held_out`` (n, angles, detectors) with attribute ``angles``.
+- truth: ``images`` (n, rows, columns) float32; ``case_ids``, ``object_ids``; ``noise_norm`` (n,) ‖y − Ax‖ of the truth
+  x itself with the solver's projector, which is the noise and what the coarser grid cannot say; for measured scans
+  (where it is nan) ``held_out`` (n, angles, detectors) with attribute ``angles``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -39,11 +41,12 @@ from . import measurement as simulation
 from . import reference
 from .benchmark import DEFAULT_SIZE, Benchmark, Split
 from .geometry import Geometry
-from .operators import SIMULATOR
+from .operators import SIMULATOR, operator
 from .splits import split_items
 from .tasks import ReconstructionInputs
 
 FORMAT = 1
+STALE_SECONDS = 86_400.0
 CHUNK = 64  # images drawn, projected and written at a time
 PACKAGES = ("numpy", "scikit-image", "scipy", "astra-toolbox")  # what draws and projects
 
@@ -155,7 +158,9 @@ def prepare(benchmark: Benchmark, split_name: str, progress: Callable[[int, int]
     ready = _load(folder)
     if ready is not None:
         return ready
+    _sweep(folder.parent)
     work = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    work.chmod(0o755)  # mkdtemp's 0700 would hide a shared cache from its other users
     try:
         notes = _write(work, benchmark, split, progress)
         manifest = {
@@ -180,12 +185,21 @@ def prepare(benchmark: Benchmark, split_name: str, progress: Callable[[int, int]
     return made
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left half made more than a day ago."""
+    for left in folder.glob(".making-*"):
+        if time.time() - left.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def content_digest(path: Path) -> str:
     """Hex digest of every dataset and attribute of an HDF5 file, independent of how the file lays them out."""
     digest = hashlib.sha256()
 
     def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
         digest.update(name.encode())
+        if isinstance(item, h5py.Dataset):
+            digest.update(f"{item.shape} {item.dtype.str}".encode())
         for key in sorted(item.attrs):
             digest.update(key.encode() + np.asarray(item.attrs[key]).tobytes())
         if isinstance(item, h5py.Dataset):
@@ -208,9 +222,9 @@ def _load(folder: Path) -> Prepared | None:
             return None
         with h5py.File(folder / "inputs.h5", "r") as file:
             sizes = [len(file[name]["sinograms"]) for name in file]
-    except (OSError, ValueError, KeyError):
+        return Prepared(folder, manifest["inputs"], manifest["truth"], len(sizes), sum(sizes), tuple(manifest["notes"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):  # all of which h5py raises
         return None
-    return Prepared(folder, manifest["inputs"], manifest["truth"], len(sizes), sum(sizes), tuple(manifest["notes"]))
 
 
 def _write(work: Path, benchmark: Benchmark, split: Split, progress: Callable[[int, int], None] | None) -> list[str]:
@@ -258,8 +272,9 @@ def _write_simulated(
             ]
         )
         sinograms[start:stop] = noisy
-        images[start:stop] = area_average(fine, size, size) * disc_mask(size)
-        noise_norm[start:stop] = np.sqrt(np.sum((noisy.astype(np.float64) - clean) ** 2, axis=(1, 2)))
+        true = area_average(fine, size, size) * disc_mask(size)
+        images[start:stop] = true
+        noise_norm[start:stop] = np.sqrt(np.sum((noisy - operator(told)(true).astype(np.float64)) ** 2, axis=(1, 2)))
         if progress:
             progress(stop, len(items))
     _write_names(answers, library, items)

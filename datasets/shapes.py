@@ -24,7 +24,7 @@ def draw(size: int, rng: np.random.Generator) -> Float32:
         (size, size),
         min_shapes=3,
         max_shapes=10,
-        min_size=round(2 * scale),
+        min_size=max(2, round(2 * scale)),
         max_size=round(10 * scale),
         allow_overlap=True,
         channel_axis=None,

@@ -115,7 +115,8 @@ def add_data(arguments: argparse.Namespace) -> int:
         pixel_size=arguments.pixel_size,
         overwrite=arguments.overwrite,
     )
-    print(f"{arguments.name}: {library.info.summary}, {len(library.indices_by_object())} objects")
+    objects = len(library.indices_by_object())
+    print(f"{arguments.name}: {library.info.summary}, {objects} object{'s' if objects != 1 else ''}")
     return 0
 
 

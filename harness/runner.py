@@ -106,7 +106,12 @@ class _Plan:
                 named[benchmark.id] = (benchmark, False)
             else:
                 raise UnknownName("suite or benchmark", name, SUITES, "(a benchmark reads FAMILY/LIBRARY-SIZE)")
-        found = {method.name: method for method in map(find_method, methods)}
+        found: dict[str, Method] = {}
+        for method in map(find_method, methods):
+            if found.setdefault(method.name, method) != method:
+                raise UsageError(
+                    f"two methods are called {method.name!r}: rename a file, or run them into two --out folders"
+                )
         if not found:
             raise UsageError("no method to run: name at least one with -m")
         for benchmark, _ in named.values():

@@ -42,7 +42,7 @@ METRICS = {
     "mae": "mean absolute error; lower is better",
     "nrmse": "RMSE over the root mean square of the truth; lower is better",
     "residual": "‖Ax̂ − y‖ / ‖y‖ on the measured projections; lower explains more of the data",
-    "noise_ratio": "‖Ax̂ − y‖ over the norm of the noise; about 1 is right, well below 1 fits noise",
+    "noise_ratio": "‖Ax̂ − y‖ over ‖Ax − y‖ of the truth; about 1 is right, well below 1 fits noise",
     "held_out": "‖Ax̂ − y‖ / ‖y‖ on projections the method never saw; lower is better",
     "affine_psnr": "PSNR after the best affine change of grey values; far above PSNR means a wrong scale",
 }

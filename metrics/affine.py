@@ -30,7 +30,8 @@ def affine_fit(truth: ArrayLike, estimate: ArrayLike, *, data_range: float, mask
     x_mean, y_mean = x.mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)
     spread = ((x - x_mean) ** 2).sum(axis=1)
     shared = ((x - x_mean) * (y - y_mean)).sum(axis=1)
-    scale = np.divide(shared, spread, out=np.zeros_like(spread), where=spread > 0)
+    varies = np.ptp(x, axis=1) > 0  # the spread of a constant image is rounding errors, not zero
+    scale = np.divide(shared, spread, out=np.zeros_like(spread), where=varies)
     offset = y_mean[:, 0] - scale * x_mean[:, 0]
     fitted = scale[:, None, None] * second + offset[:, None, None]
     return AffineFit(scale, offset, psnr(first, fitted, data_range=data_range, mask=mask))

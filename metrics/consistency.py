@@ -21,9 +21,9 @@ def relative_residual(projected: ArrayLike, measured: ArrayLike) -> Float64:
 
 
 def noise_ratio(projected: ArrayLike, measured: ArrayLike, noise_norm: ArrayLike) -> Float64:
-    """(N,) ‖Ax̂ − y‖ over the norm of the noise in y.
+    """(N,) ‖Ax̂ − y‖ over ``noise_norm`` (N,), the ‖Ax − y‖ that the truth itself leaves unexplained.
 
-    About 1: explained down to the noise. Above: something measured is missing from the answer (or the projectors
-    differ). Well below: the noise was fitted too. nan where the noise is unknown.
+    About 1: explained as far as the truth explains it. Above: something measured is missing from the answer. Well
+    below: the noise was fitted too. nan where the truth is unknown.
     """
     return np.asarray(residual_norm(projected, measured) / np.asarray(noise_norm, dtype=np.float64))

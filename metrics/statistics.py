@@ -47,11 +47,20 @@ def interval(values: ArrayLike, objects: Sequence[str]) -> tuple[float, float]:
 
 def separable(first: ArrayLike, second: ArrayLike, objects: Sequence[str]) -> bool:
     """Whether two methods' paired scores differ: the interval of their mean difference leaves out zero."""
-    difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     if len(set(objects)) < SMALLEST_SAMPLE:
         return False
+    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return _mean_differs(one, other)
+    difference = one - other
     low, high = interval(difference, objects)
     return low > 0 or high < 0
+
+
+def _mean_differs(first: Float64, second: Float64) -> bool:
+    """For scores that are not all finite, which have no interval: whether the means differ, nan being a value."""
+    means = float(np.mean(first)), float(np.mean(second))
+    return means[0] != means[1] and not all(np.isnan(means))
 
 
 def ranks(scores: Mapping[str, ArrayLike], objects: Sequence[str], higher_is_better: bool) -> dict[str, int]:
@@ -61,11 +70,17 @@ def ranks(scores: Mapping[str, ArrayLike], objects: Sequence[str], higher_is_bet
     """
     sign = 1 if higher_is_better else -1
     arrays = {name: sign * np.asarray(values, dtype=np.float64) for name, values in scores.items()}
+    means = {name: float(np.mean(object_means(values, objects))) for name, values in arrays.items()}
     result = {}
     for name, mine in arrays.items():
         better = 0
         for other, theirs in arrays.items():
-            if other != name and theirs.mean() > mine.mean() and separable(theirs, mine, objects):
+            if other != name and _mean_above(means[other], means[name]) and separable(theirs, mine, objects):
                 better += 1
         result[name] = 1 + better
     return result
+
+
+def _mean_above(theirs: float, mine: float) -> bool:
+    """Whether one mean is above another; a nan is below everything."""
+    return theirs > mine or (np.isnan(mine) and not np.isnan(theirs))

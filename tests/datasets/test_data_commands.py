@@ -92,7 +92,7 @@ def test_add_and_remove(picture, capsys, cache):
     assert data("verify", "mine") == 0
     assert data("remove", "mine") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "mine: 1 images of the user's, 1 objects"
+    assert lines[0] == "mine: 1 image of the user's, 1 object"
     assert lines[1] == str(cache / "libraries" / "mine")
     assert lines[3] == "mine: removed"
 
