@@ -61,3 +61,8 @@ class UsageError(TomoBenchError):
 def complaint(where: object, expected: str, found: str, mend: str) -> str:
     """One line: where it is wrong, what was expected, what was found, and what to do."""
     return f"{where}: expected {expected}, found {found}; {mend}"
+
+
+def plain(text: object, longest: int = 500) -> str:
+    """The text as one line that any terminal, file and web page can show: what is not printable becomes ``?``."""
+    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(str(text).split()))[:longest]

@@ -11,7 +11,6 @@ import ast
 import hashlib
 import importlib
 import importlib.util
-import inspect
 import re
 import sys
 from dataclasses import asdict, dataclass, field
@@ -92,13 +91,12 @@ def find_method(spec: str) -> Method:
     raise UnknownName("method", spec, list_methods(), "(or module:Object, or path/to/file.py:Object)")
 
 
-def build_method(method: Method, parameters: dict[str, Any] | None = None) -> Adapter:
-    """Import the method and return its adapter, made with the given parameters. Runs outside code."""
-    chosen = {**(parameters or {}), **method.parameters}
+def load_object(method: Method) -> Any:
+    """Import what a method's spec names: an adapter, an adapter class or a function. Runs outside code."""
     if method.kind == "shipped":
-        return as_adapter(shipped_class(method.target), chosen)
+        return shipped_class(method.target)
     if method.kind == "entry point":
-        return as_adapter(EntryPoint("method", method.target, "tomobench.adapters").load(), chosen)
+        return EntryPoint("method", method.target, "tomobench.adapters").load()
     place, _, attribute = method.target.rpartition(":")
     if method.kind == "file":
         sys.path.insert(0, str(Path(place).parent))
@@ -117,7 +115,12 @@ def build_method(method: Method, parameters: dict[str, Any] | None = None) -> Ad
         if not hasattr(found, part):
             raise UnknownName(f"object in {place}", part, [name for name in dir(found) if not name.startswith("_")])
         found = getattr(found, part)
-    return as_adapter(found, chosen)
+    return found
+
+
+def build_method(method: Method, parameters: dict[str, Any] | None = None) -> Adapter:
+    """Import the method and return its adapter, made with the given parameters. Runs outside code."""
+    return as_adapter(load_object(method), {**(parameters or {}), **method.parameters})
 
 
 def load_method(spec: str, **parameters: Any) -> Adapter:
@@ -129,11 +132,7 @@ def _shipped(name: str, spec: str, parameters: dict[str, Any]) -> Method:
     cls = shipped_class(name)
     candidates: tuple[dict[str, Any], ...] = getattr(cls, "candidates", ())
     if parameters:
-        known = inspect.signature(cls).parameters
-        for key in parameters:
-            if key not in known:
-                raise UnknownName(f"parameter of {name}", key, known)
-        cls(**parameters)  # refuses unknown or impossible values now, not in a worker
+        as_adapter(cls, parameters)  # refuses unknown or impossible values now, not in a worker
         label = f"{name}[{','.join(f'{key}={value}' for key, value in parameters.items())}]"
         return Method(label, "shipped", name, f"{name}@{cls.info.version}", parameters)
     return Method(name, "shipped", name, f"{name}@{cls.info.version}", candidates=candidates)

@@ -6,6 +6,7 @@ of the inputs is a method too, and so is a class whose instances have ``predict`
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..benchmarks.tasks import TaskInputs
-from ..errors import PredictionError
+from ..errors import PredictionError, UnknownName
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def as_adapter(candidate: Any, parameters: dict[str, Any] | None = None) -> Adap
     ``parameters`` go to a class's constructor. Raises PredictionError for anything else.
     """
     if isinstance(candidate, type):
+        check_parameters(candidate, parameters or {})
         candidate = candidate(**(parameters or {}))
     if callable(getattr(candidate, "predict", None)):
         return cast(Adapter, candidate)
@@ -82,3 +84,18 @@ def info_of(adapter: Any) -> AdapterInfo:
     """The adapter's ``info`` where it declares a usable one, else "undeclared"."""
     info = getattr(adapter, "info", None)
     return info if isinstance(info, AdapterInfo) else UNDECLARED
+
+
+def candidates_of(found: Any) -> tuple[Any, ...]:
+    """The parameter sets that an adapter class declares; an instance or a function was made with its own already."""
+    return tuple(getattr(found, "candidates", ())) if isinstance(found, type) else ()
+
+
+def check_parameters(cls: type, parameters: dict[str, Any]) -> None:
+    """Raise UnknownName for a keyword that the class's constructor does not take."""
+    known = inspect.signature(cls).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+        return
+    for key in parameters:
+        if key not in known:
+            raise UnknownName(f"parameter of {getattr(cls, 'name', cls.__name__)}", key, known)

@@ -107,14 +107,14 @@ def read_dataset(file: h5py.File, key: str, selection: Any = ()) -> NDArray[Any]
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def list_keys(file: h5py.File) -> list[str]:
-    """Names of the datasets in the file, at most fifty, without following any link out of it."""
+def list_keys(file: h5py.File, most: int | None = 50) -> list[str]:
+    """Names of the datasets in the file, at most ``most`` of them, without following any link out of it."""
     found: list[str] = []
 
     def note(name: str, node: Any) -> bool | None:
         if isinstance(node, h5py.Dataset):
             found.append(name)
-        return True if len(found) == 50 else None
+        return True if len(found) == most else None
 
     file.visititems(note)  # visits hard links only
     return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import TomoBenchError, UsageError
+from ..errors import TomoBenchError, UsageError, plain
 from . import data_commands
 
 LONGEST = 7 * 24 * 3600.0
@@ -19,11 +20,17 @@ LISTED = ("suites", "benchmarks", "methods", "libraries", "metrics")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 done but something failed, 2 could not be done, 130 stopped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without our signs shows ? rather than nothing
     try:
-        parsed = _parser().parse_args(arguments)
-        return int(parsed.handler(parsed))
+        try:
+            parsed = _parser().parse_args(arguments)
+            return int(parsed.handler(parsed))
+        finally:
+            sys.stdout.flush()
     except TomoBenchError as error:
-        print(f"tomobench: {error}", file=sys.stderr)
+        print(f"tomobench: {plain(error, 2000)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ntomobench: stopped; the same command goes on from here", file=sys.stderr)

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..baselines.catalogue import build_method, find_method
-from ..baselines.protocol import Adapter, as_adapter
+from ..baselines.catalogue import find_method, load_object
+from ..baselines.protocol import Adapter, as_adapter, candidates_of
 from ..benchmarks.benchmark import Benchmark, load_benchmark
 from ..benchmarks.prepare import Prepared, prepare
 from ..errors import PredictionError, UsageError
 from .answers import check_answer
 from .records import SCORES
 from .scoring import Scores, score
+from .tuning import mean_psnr
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,15 @@ def evaluate(
     home = load_benchmark(benchmark)
     home.split(split)
 
+    found = find_method(method) if isinstance(method, str) else None
+    fixed = found.parameters if found else {}
+    made_of = load_object(found) if found else method
+
     def build(chosen: dict[str, Any]) -> Adapter:
-        return build_method(find_method(method), chosen) if isinstance(method, str) else as_adapter(method, chosen)
+        return as_adapter(made_of, {**chosen, **fixed})
 
     if parameters is None:
-        fixed = find_method(method).parameters if isinstance(method, str) else {}
-        candidates = () if fixed else getattr(build({}), "candidates", ())
+        candidates = () if fixed else candidates_of(made_of)
         parameters = _tune(build, candidates, home.tuning) if candidates else {}
     adapter = build(parameters)
     result = _score(adapter, prepare(home, split), home)
@@ -78,7 +82,7 @@ def evaluate(
         method=str(getattr(adapter, "name", type(adapter).__name__)),
         scores=frame,
         mean=frame.groupby("object")[list(SCORES)].mean().mean(),
-        parameters=parameters,
+        parameters={**parameters, **fixed},
         diagnosis=result.diagnosis,
         flags=tuple(result.flags),
     )
@@ -105,9 +109,9 @@ def score_predictions(
 def _tune(build: Callable[[dict[str, Any]], Adapter], candidates: Any, home: Benchmark) -> dict[str, Any]:
     """The candidate with the best mean PSNR on validation data, as the runner chooses."""
     prepared = prepare(home, "validation")
-    values = [np.mean(_score(build(dict(choice)), prepared, home).cases["psnr"]) for choice in candidates]
-    if not np.isfinite(values).any():
-        raise UsageError("tuning: no candidate gave a finite score")
+    values = [mean_psnr(_score(build(dict(choice)), prepared, home)) for choice in candidates]
+    if max(values) == -np.inf:
+        raise UsageError("tuning: no candidate gave a score")
     return dict(candidates[int(np.argmax(values))])
 
 

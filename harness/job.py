@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,11 +28,16 @@ import psutil
 from numpy.typing import NDArray
 
 from ..baselines.catalogue import Method
+from ..baselines.protocol import UNDECLARED
 from ..benchmarks.prepare import Prepared
-from ..errors import PredictionError
+from ..errors import PredictionError, StoreError, plain
+from .answering import NO_ROOM
 from .answers import open_answer
 from .environment import THREAD_VARIABLES
+from .records import STATUSES
 
+FOLDER_PREFIX = "tomobench-job-"
+MARK = "TOMOBENCH_JOB"  # in a worker's environment, which its descendants inherit
 POLL_SECONDS = 0.03
 FAMILY_SECONDS = 0.5  # between looks for a worker's descendants, which cost a walk over every process
 REPORT_CAP = 2**20  # bytes of a task's report
@@ -45,6 +51,10 @@ class Limits:
     seconds: float
     memory: int
     threads: int
+
+    def to_json(self) -> dict[str, float]:
+        """What a record says of the limits; the threads are part of its environment."""
+        return {"seconds": float(self.seconds), "memory": self.memory}
 
 
 @dataclass(frozen=True)
@@ -89,8 +99,21 @@ def run_job(
     """
     done = 0
     while done < len(tasks):
-        with tempfile.TemporaryDirectory(prefix="tomobench-", ignore_cleanup_errors=True) as name:
+        prefix = f"{FOLDER_PREFIX}{os.getpid()}-"
+        try:
+            folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+        except OSError as error:
+            raise _no_room(Path(tempfile.gettempdir()), error) from error
+        with folder as name:
             done += _one_worker(Path(name), method, tasks[done:], done, limits, finished, stop)
+
+
+def sweep() -> None:
+    """Remove the job folders of harness processes that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        owner = left.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _one_worker(
@@ -103,14 +126,19 @@ def _one_worker(
     stop: threading.Event,
 ) -> int:
     """Run one worker until its tasks are done or it is lost; return how many tasks have ended."""
-    _write_job(folder, method, tasks)
+    try:
+        _write_job(folder, method, tasks)
+    except OSError as error:
+        raise _no_room(folder, error) from error
     worker = subprocess.Popen(
-        [sys.executable, "-m", "tomobench.harness.worker", str(folder)],
+        [sys.executable, "-m", "tomobench.harness.worker", str(folder), str(os.getpid())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=folder,
-        env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(limits.threads)), "PYTHONHASHSEED": "0"},
+        env=os.environ
+        | dict.fromkeys(THREAD_VARIABLES, str(limits.threads))
+        | {"PYTHONHASHSEED": "0", MARK: folder.name},
         start_new_session=True,
     )
     assert worker.stdout is not None
@@ -129,8 +157,13 @@ def _one_worker(
         report["peak_memory"] = max(report.get("peak_memory") or 0, peak)
         prepared = tasks[ended].prepared
         shapes = _shapes(prepared) if prepared is not None else ()
+        if status == NO_ROOM:
+            _look_for_room(folder, shapes)
+            status = "crash"
+        if status not in STATUSES:
+            status, message = "crash", f"the worker reported an unknown status, {status!r}"
         output = b"".join(tail)[-OUTPUT_KEPT:].decode(errors="replace")
-        finished(first + ended, Outcome(status, message, report, output, folder / str(ended), shapes))
+        finished(first + ended, Outcome(status, plain(message), report, output, folder / str(ended), shapes))
         shutil.rmtree(folder / str(ended), ignore_errors=True)
         ended += 1
         started, peak = time.monotonic(), 0
@@ -161,7 +194,7 @@ def _one_worker(
             time.sleep(POLL_SECONDS)
         return ended
     finally:
-        _end_family(worker, family)
+        _end_family(worker, family, folder.name)
         reader.join(timeout=1)
         worker.stdout.close()
 
@@ -205,9 +238,49 @@ def _report(path: Path) -> dict[str, Any] | None:
             report = json.loads(file.read(REPORT_CAP))
             if not isinstance(report, dict):
                 raise TypeError
-            return report | {"status": str(report["status"]), "message": str(report["message"])}
+            return _believable(report)
         except (ValueError, KeyError, TypeError, OSError, RecursionError):
             return {"status": "crash", "message": "the worker left a report that cannot be read"}
+
+
+def _believable(report: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a report that have the right form; the rest is dropped, since a method can write its own."""
+    kept: dict[str, Any] = {"status": str(report["status"]), "message": str(report["message"])}
+    for name in ("seconds", "build_seconds", "peak_memory"):
+        value = report.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+            kept[name] = value
+    info = report.get("info")
+    if isinstance(info, dict):
+        declared = asdict(UNDECLARED)
+        kept["info"] = {
+            key: plain(info[key]) if isinstance(default, str) and isinstance(info.get(key), str) else default
+            for key, default in declared.items()
+        }
+        for key in ("parameters", "version"):
+            if type(info.get(key)) is int and info[key] >= 0:
+                kept["info"][key] = info[key]
+    if isinstance(report.get("candidates"), list):
+        kept["candidates"] = report["candidates"]
+    return kept
+
+
+def _no_room(folder: Path, error: OSError) -> StoreError:
+    return StoreError(f"temporary folder {folder.parent}: {error.strerror or error}; free some space or set TMPDIR")
+
+
+def _look_for_room(folder: Path, shapes: tuple[tuple[int, int, int], ...]) -> None:
+    """Raise StoreError where predictions of these shapes really do not fit; a worker's word alone ends no run."""
+    probe = folder / ".probe"
+    try:
+        with probe.open("wb") as file:
+            for count, rows, columns in shapes:
+                for _ in range(count):
+                    file.write(bytes(4 * rows * columns))
+    except OSError as error:
+        raise _no_room(folder, error) from error
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _death(code: int) -> str:
@@ -236,9 +309,13 @@ def _resident(family: dict[int, psutil.Process]) -> int:
     return total
 
 
-def _end_family(worker: subprocess.Popen[bytes], family: dict[int, psutil.Process]) -> None:
-    """Kill the worker, its process group and every descendant that was seen, and wait for the worker."""
+def _end_family(worker: subprocess.Popen[bytes], family: dict[int, psutil.Process], mark: str) -> None:
+    """Kill the worker, its process group and every descendant that was seen or bears its mark; wait for the worker."""
     _find_family(worker.pid, family)
+    for process in psutil.process_iter():  # descendants that were let go before they were seen
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == mark:
+                family.setdefault(process.pid, process)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(worker.pid, signal.SIGKILL)
     for process in family.values():

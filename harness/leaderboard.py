@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..errors import plain
 from ..metrics.protocol import HIGHER_IS_BETTER
 from ..metrics.statistics import interval, object_means, ranks
 from .records import Record, number
@@ -51,6 +52,7 @@ class Row:
     training_data: str
     isolation: str
     protocol: str
+    data: str
     rank_by: str
     measured: bool
     unverified: bool
@@ -90,12 +92,8 @@ def _table(records: list[Record]) -> list[Row]:
     sign = -1 if better_high else 1
 
     def order(row: Row) -> tuple[Any, ...]:
-        value = row.scores.get(rank_by, np.nan)
-        return (
-            row.rank is None,
-            sign * value if np.isfinite(value) else np.inf * sign * np.sign(value or 1),
-            row.method,
-        )
+        value = sign * row.scores.get(rank_by, np.nan)
+        return row.rank is None, np.inf if np.isnan(value) else value, row.method
 
     return sorted(built, key=order)
 
@@ -115,9 +113,9 @@ def _row(record: Record, rank: int | None) -> Row:
     return Row(
         benchmark=record["benchmark"],
         split=record["split"],
-        method=_name(record),
+        method=plain(_name(record)),
         status=record["status"],
-        message=record["message"],
+        message=plain(record["message"]),
         rank=rank,
         images=len(objects),
         objects=len(set(objects)),
@@ -129,34 +127,46 @@ def _row(record: Record, rank: int | None) -> Row:
         peak_memory=number(timings["peak_memory"]),
         parameters=method["parameters"],
         tuned_on=method["tuned_on"] or "",
-        learned_parameters=record["info"].get("parameters", 0),
-        training_data=record["info"].get("training_data", ""),
+        learned_parameters=_whole(record["info"].get("parameters", 0)),
+        training_data=plain(record["info"].get("training_data", "")),
         isolation=record["isolation"],
         protocol=record["protocol"]["id"],
+        data=record["data"]["truth"],
         rank_by=record["protocol"]["rank_by"],
         measured=record["measured"],
         unverified=record["unverified"],
-        remarks=tuple(filter(None, remarks)),
+        remarks=tuple(plain(remark) for remark in remarks if remark),
     )
 
 
 def _with_gaps(built: list[Row]) -> list[Row]:
-    """The rows, each ``test`` row with its fall to the worst out-of-distribution split."""
+    """The rows, each ``test`` row with its fall to the worst out-of-distribution split.
+
+    A split without a score is the worst there can be: it is named, and the gap stays nan.
+    """
     worst: dict[tuple[str, str, str], tuple[float, str]] = {}
     for row in built:
-        if row.split.startswith("ood:") and row.rank_by in row.scores:
-            sign = 1 if HIGHER_IS_BETTER[row.rank_by] else -1
+        if row.split.startswith("ood:"):
+            value = _sign(row) * row.scores[row.rank_by] if row.rank_by in row.scores else -np.inf
             key = row.benchmark, row.method, row.protocol
-            worst[key] = min(worst.get(key, (np.inf, "")), (sign * row.scores[row.rank_by], row.split))
+            worst[key] = min(worst.get(key, (np.inf, "")), (value, row.split))
     result = []
     for row in built:
-        found = worst.get((row.benchmark, row.method, row.protocol))
-        if row.split == "test" and found and row.rank_by in row.scores:
-            sign = 1 if HIGHER_IS_BETTER[row.rank_by] else -1
-            values = {**row.__dict__, "gap": row.scores[row.rank_by] - sign * found[0], "worst": found[1]}
-            row = Row(**values)
+        value, split = worst.get((row.benchmark, row.method, row.protocol), (np.nan, ""))
+        if row.split == "test" and split and row.rank_by in row.scores:
+            gap = row.scores[row.rank_by] - _sign(row) * value if np.isfinite(value) else np.nan
+            row = replace(row, gap=gap, worst=split)
         result.append(row)
     return result
+
+
+def _sign(row: Row) -> int:
+    return 1 if HIGHER_IS_BETTER[row.rank_by] else -1
+
+
+def _whole(value: Any) -> int:
+    """A count that a record declares, 0 where it is none."""
+    return value if type(value) is int and value > 0 else 0
 
 
 def _name(record: Record) -> str:

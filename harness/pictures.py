@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..benchmarks.benchmark import load_benchmark
 from ..benchmarks.prepare import prepare
-from ..errors import StoreError, UsageError
+from ..errors import PredictionError, StoreError, UsageError
+from .answers import open_answer
 from .leaderboard import rows
 from .records import Record, number
 from .store import Store, slug
@@ -38,12 +39,15 @@ def draw_all(results: Path, split: str = "test", folder: Path | None = None) -> 
     if not by_benchmark:
         raise StoreError(f"results {results}: no kept predictions of split {split!r}; run the benchmark again")
     target = folder or results / "pictures"
-    target.mkdir(parents=True, exist_ok=True)
     drawn = []
-    for name, records in sorted(by_benchmark.items()):
-        path = target / f"{slug(name)}-{slug(split)}.png"
-        _draw(store, name, split, records, path)
-        drawn.append(path)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name, records in sorted(by_benchmark.items()):
+            path = target / f"{slug(name)}-{slug(split)}.png"
+            _draw(store, name, split, records, path)
+            drawn.append(path)
+    except OSError as error:
+        raise UsageError(f"pictures {target}: {error.strerror or error}; give another -o") from error
     return drawn
 
 
@@ -71,8 +75,10 @@ def _draw(store: Store, name: str, split: str, records: list[Record], path: Path
     psnr = np.array([[number(value) for value in record["cases"]["psnr"]] for record in judged])
     chosen = choose_slices(psnr)
     benchmark = load_benchmark(name)
-    truths = [image for group in prepare(benchmark, split).truth() for image in group.images]
-    answers = {record["method"]["name"]: _answers(store, name, split, record) for record in records}
+    groups = [group.images for group in prepare(benchmark, split).truth()]
+    truths = [image for images in groups for image in images]
+    shapes = [images.shape for images in groups]
+    answers = {record["method"]["name"]: _answers(store, name, split, record, shapes) for record in records}
     errors = [
         answers[record["method"]["name"]][index] - truths[index] for record in judged for index in chosen.values()
     ]
@@ -113,9 +119,13 @@ def _draw(store: Store, name: str, split: str, records: list[Record], path: Path
     pyplot.close(figure)
 
 
-def _answers(store: Store, name: str, split: str, record: Record) -> list[NDArray[np.float32]]:
+def _answers(
+    store: Store, name: str, split: str, record: Record, shapes: list[tuple[int, int, int]]
+) -> list[NDArray[np.float32]]:
     folder = store.predictions_path(name, split, record["method"]["name"])
     try:
-        return [image for file in sorted(folder.glob("*.npy")) for image in np.load(file, allow_pickle=False)]
-    except (OSError, ValueError) as error:
-        raise StoreError(f"predictions {folder}: cannot be read ({error}); run again with --force") from error
+        return [
+            image for number, shape in enumerate(shapes) for image in open_answer(folder / f"{number:04d}.npy", shape)
+        ]
+    except PredictionError as error:
+        raise StoreError(f"{folder}: {error}; or run again with --force") from error

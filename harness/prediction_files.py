@@ -54,7 +54,9 @@ def _require_plain_file(path: Path) -> None:
     if not stat.S_ISREG(facts.st_mode):
         raise PredictionError(f"predictions {path}: expected a plain file, found a link, folder or pipe; give the file")
     if path.suffix not in (".npy", ".h5", ".hdf5"):
-        raise PredictionError(f"predictions {path}: expected .npy or .h5, found {path.suffix or 'no suffix'!r}")
+        raise PredictionError(
+            f"predictions {path}: expected .npy or .h5, found {path.suffix or 'no suffix'!r}; convert it"
+        )
     if facts.st_size == 0:
         raise PredictionError(f"predictions {path}: expected predictions, found an empty file; write it again")
 
@@ -72,7 +74,7 @@ def _read_npy(path: Path, prepared: Prepared) -> list[NDArray[np.float32]]:
 def _read_hdf5(path: Path, prepared: Prepared) -> list[NDArray[np.float32]]:
     answers = []
     with open_hdf5(path) as file:
-        keys = set(list_keys(file))
+        keys = set(list_keys(file, most=None))
         wanted = set(prepared.case_ids)
         if keys != wanted:
             missing, extra = sorted(wanted - keys), sorted(keys - wanted)
@@ -87,9 +89,11 @@ def _read_hdf5(path: Path, prepared: Prepared) -> list[NDArray[np.float32]]:
             for case in truth.case_ids:
                 found = find_dataset(file, case).shape
                 if found != shape:
-                    raise PredictionError(f"predictions {path}: case {case}: expected {shape}, found {found}")
+                    raise PredictionError(
+                        f"predictions {path}: case {case}: expected {shape}, found {found}; one image a case"
+                    )
                 stack.append(read_dataset(file, case))
-            answers.append(check_answer(np.stack(stack), truth.images.shape))
+            answers.append(check_answer(np.stack(stack), truth.images.shape, f"predictions {path}: holds"))
     return answers
 
 

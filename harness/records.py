@@ -16,6 +16,23 @@ from ..errors import StoreError
 
 SCHEMA = 1
 STATUSES = ("ok", "timeout", "oom", "crash", "error", "invalid")
+# What the record of a cell must have; a tuning record, which has "chosen", is another matter.
+REQUIRED = (
+    "benchmark",
+    "split",
+    "method",
+    "measured",
+    "unverified",
+    "isolation",
+    "protocol",
+    "data",
+    "cases",
+    "info",
+    "timings",
+    "flags",
+    "diagnosis",
+    "message",
+)
 SCORES = ("mse", "psnr", "ssim", "rmse", "mae", "nrmse", "residual", "noise_ratio", "held_out", "affine_psnr")
 
 Record = dict[str, Any]
@@ -32,7 +49,9 @@ def parse(text: str, where: Path) -> Record:
     """Read a record back, or raise StoreError saying what is wrong with it and what to do."""
     mend = "delete it and run again"
     try:
-        body = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        body = json.loads(
+            text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite_float
+        )
     except (ValueError, RecursionError) as error:
         raise StoreError(f"record {where}: not whole JSON ({error}); {mend}") from error
     if not isinstance(body, dict) or not isinstance(body.get("schema"), int):
@@ -46,6 +65,9 @@ def parse(text: str, where: Path) -> Record:
         raise StoreError(f"record {where}: its checksum does not fit its content; {mend}")
     if body.get("status") not in STATUSES:
         raise StoreError(f"record {where}: unknown status {body.get('status')!r}; {mend}")
+    missing = [key for key in REQUIRED if "chosen" not in body and key not in body]
+    if missing:
+        raise StoreError(f"record {where}: has no {missing[0]!r}; {mend}")
     return body
 
 
@@ -81,6 +103,13 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("a key occurs twice")
     return result
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
 
 
 def _no_constant(name: str) -> None:

@@ -23,9 +23,9 @@ from ..benchmarks.benchmark import Benchmark, load_benchmark
 from ..benchmarks.prepare import Prepared
 from ..benchmarks.suites import SUITES
 from ..datasets.catalogue import load_library
-from ..errors import DataError, UnknownName, UsageError
+from ..errors import DataError, StoreError, UnknownName, UsageError
 from .environment import environment, worker_threads
-from .job import Limits, Outcome, Stopped, Task, check_outcome, run_job
+from .job import Limits, Outcome, Stopped, Task, check_outcome, run_job, sweep
 from .records import SCHEMA, Record, key_of
 from .scoring import score
 from .session import Progress, Session, Silent
@@ -78,9 +78,13 @@ def run(
     Raises UnknownName, UsageError, StoreError before anything is computed, and DataError for a benchmark that was named
     itself and has no data; a suite skips such a one and says so.
     """
+    for name, value, least in (("jobs", jobs, 1), ("timeout", timeout, 0), ("memory", memory, 0)):
+        if not (value >= least and 0 < value < float("inf")):
+            raise UsageError(f"{name}: expected a number above zero, found {value!r}")
     plan = _Plan.make(what, methods, splits)
     limits = Limits(timeout, int(memory * 1e9), worker_threads(jobs))
     with Store(Path(out)) as store:
+        sweep()
         session = Session(store, limits, force, progress or Silent(), stop or threading.Event())
         return _Run(session).carry_out(plan, jobs)
 
@@ -192,16 +196,13 @@ class _Run:
         if record is None:
             return False
         # More time or memory may change how these ended.
-        if record["status"] in ("timeout", "oom") and record.get("limits") != self._limits():
+        if record["status"] in ("timeout", "oom") and record.get("limits") != self.session.limits.to_json():
             return False
         with self._counting:
             self.summary.kept += 1
             self.summary.failed += record["status"] != "ok"
         self.session.progress.cell(*cell.names, "kept")
         return True
-
-    def _limits(self) -> dict[str, float]:
-        return {"seconds": self.session.limits.seconds, "memory": self.session.limits.memory}
 
     def _record(self, cell: _Cell, outcome: Outcome) -> None:
         """Score an outcome and write the cell's record."""
@@ -220,21 +221,34 @@ class _Run:
             "flags": [],
             "diagnosis": "",
             "info": outcome.report.get("info") or asdict(method_info(method.target) or UNDECLARED),
-            "limits": self._limits(),
+            "limits": self.session.limits.to_json(),
             "environment": environment(self.session.limits.threads),
             "timings": _timings(outcome, len(names["id"])),
         }
         kept, log = store.predictions_path(*cell.names), store.log_path(*cell.names)
-        shutil.rmtree(kept, ignore_errors=True)
-        log.unlink(missing_ok=True)
-        if outcome.status == "ok":
-            scores = score(cell.prepared, outcome.answer, cell.benchmark.protocol)
-            record |= {"cases": scores.cases, "flags": scores.flags, "diagnosis": scores.diagnosis}
-            record["predictions"] = _keep(kept, outcome)
-        elif outcome.output.strip():
-            log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text(outcome.output, encoding="utf-8")
-        store.save(cell.path, record)
+        fresh = kept.with_name(f".writing-{kept.name}")
+        try:
+            shutil.rmtree(fresh, ignore_errors=True)
+            if outcome.status == "ok":
+                scores = score(cell.prepared, outcome.answer, cell.benchmark.protocol)
+                record |= {"cases": scores.cases, "flags": scores.flags, "diagnosis": scores.diagnosis}
+                record["predictions"] = _keep(fresh, outcome)
+            elif outcome.output.strip():
+                log.parent.mkdir(parents=True, exist_ok=True)
+                log.write_text(outcome.output, encoding="utf-8", errors="replace")
+            store.save(cell.path, record)
+            # The old predictions go only once the record that speaks of the new ones is there.
+            shutil.rmtree(kept, ignore_errors=True)
+            if fresh.exists():
+                fresh.rename(kept)
+            if outcome.status == "ok":
+                log.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"results {store.folder}: {error.strerror or error}; free some space and run the same command again"
+            ) from error
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
         with self._counting:
             self.summary.new[outcome.status] = self.summary.new.get(outcome.status, 0) + 1
             self.summary.failed += outcome.status != "ok"

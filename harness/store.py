@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,9 +54,9 @@ class Store:
 
     def __enter__(self) -> Store:
         """Make the folder where it is absent and become its one writer, or raise StoreError."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise StoreError(f"results {self.folder}: expected a folder, found a file; give another --out")
         try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise StoreError(f"results {self.folder}: expected a folder, found a file; give another --out")
             self.folder.mkdir(parents=True, exist_ok=True)
             strangers = [item.name for item in self.folder.iterdir() if not item.name.startswith(".")]
             if strangers and MARKER not in strangers:
@@ -67,8 +68,8 @@ class Store:
             self._take_lock(self._lock)
             if MARKER not in strangers:
                 write_atomically(self.folder / MARKER, json.dumps({"schema": SCHEMA}) + "\n")
-            for left in self.folder.rglob(".writing-*"):  # of a writer that was killed
-                left.unlink(missing_ok=True)
+            for left in list(self.folder.rglob(".writing-*")):  # of a writer that was killed
+                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(f"results {self.folder}: {error.strerror}; give another --out") from error
         return self
@@ -130,7 +131,11 @@ class Store:
 
     def records(self) -> Iterator[Record]:
         """Every record, in the order of their paths. Raises StoreError at a damaged one, or where there is no store."""
-        if not (self.folder / MARKER).is_file():
+        try:
+            ours = (self.folder / MARKER).is_file()
+        except OSError as error:
+            raise StoreError(f"results {self.folder}: {error.strerror}; give another folder") from error
+        if not ours:
             raise StoreError(f"results {self.folder}: no results here; run: tomobench run quick --out {self.folder}")
         for path in sorted(self.folder.glob("records/*/*/*.json")):
             record = self.load(path)

@@ -7,7 +7,6 @@ import io
 import json
 import math
 from dataclasses import dataclass
-from itertools import groupby
 
 from tabulate import tabulate
 
@@ -46,8 +45,7 @@ class Section:
 def sections(rows: list[Row]) -> list[Section]:
     """The printed tables of every benchmark; another score protocol or other data makes another section."""
     built = []
-    for _, group in groupby(rows, key=lambda row: (row.benchmark, row.protocol)):
-        members = list(group)
+    for members in _sections(rows):
         first = members[0]
         main_split = "test" if any(row.split == "test" for row in members) else first.split
         main = [row for row in members if row.split == main_split]
@@ -66,6 +64,20 @@ def sections(rows: list[Row]) -> list[Section]:
     return built
 
 
+def _sections(rows: list[Row]) -> list[list[Row]]:
+    """The rows of each section: one protocol, and for each split one version of the data."""
+    made: list[tuple[tuple[str, str], dict[str, str], list[Row]]] = []
+    for row in rows:
+        key = row.benchmark, row.protocol
+        for other, data, members in made:
+            if other == key and data.setdefault(row.split, row.data) == row.data:
+                members.append(row)
+                break
+        else:
+            made.append((key, {row.split: row.data}, [row]))
+    return [members for _, _, members in made]
+
+
 def _cells(row: Row) -> dict[str, str]:
     """One row of a test table, header to text; scores to the digits that mean something."""
     cells = {
@@ -80,9 +92,8 @@ def _cells(row: Row) -> dict[str, str]:
         cells["residual"] = _figure(row.scores.get("residual"), 4)
     else:
         cells["residual/noise"] = _figure(row.scores.get("noise_ratio"), 2)
-    cells["OOD gap (worst)"] = (
-        f"{row.gap:.{_digits(row)}f} ({row.worst.removeprefix('ood:')})" if row.worst else NOTHING
-    )
+    gap = "no score" if math.isnan(row.gap) else f"{row.gap:.{_digits(row)}f}"
+    cells["OOD gap (worst)"] = f"{gap} ({row.worst.removeprefix('ood:')})" if row.worst else NOTHING
     cells["ms/image"] = _figure(row.seconds_per_image * 1e3, 1)
     cells["MB"] = _figure(row.peak_memory / 1e6, 0)
     cells["trained on"] = row.training_data or NOTHING

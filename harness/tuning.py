@@ -13,7 +13,7 @@ from ..baselines.parameters import TUNING_BUDGET
 from ..benchmarks.benchmark import Benchmark
 from .job import Outcome, Task, check_outcome, run_job
 from .records import SCHEMA, Record, key_of
-from .scoring import score
+from .scoring import Scores, score
 from .session import Session
 
 
@@ -53,19 +53,28 @@ class Tuner:
         path = session.store.tuning_path(home.id, method.name)
         with session.once("tuning", home.id, method.name):
             record = session.kept(path, head["key"])
+            limits = session.limits.to_json()
+            if record is not None and {"timeout", "oom"} & set(record["statuses"]) and record["limits"] != limits:
+                record = None  # more time or memory may let another candidate win
             if record is None:
-                scores, failed = self._try_all(home, method, candidates)
-                if failed is not None:
-                    return Tuned(failed=failed)
-                chosen = dict(candidates[int(np.argmax(scores))])
-                record = {**head, "status": "ok", "psnr": scores, "chosen": chosen, "cases": prepared.cases}
+                scores, outcomes = self._try_all(home, method, candidates)
+                if max(scores) == -np.inf:
+                    return Tuned(failed=outcomes[0])
+                record = {
+                    **head,
+                    "status": "ok",
+                    "statuses": [outcome.status for outcome in outcomes],
+                    "psnr": scores,
+                    "chosen": dict(candidates[int(np.argmax(scores))]),
+                    "limits": limits,
+                }
                 session.store.save(path, record)
         return Tuned(record["chosen"], f"{home.id} validation")
 
     def _try_all(
         self, home: Benchmark, method: Method, candidates: Sequence[dict[str, Any]]
-    ) -> tuple[list[float], Outcome | None]:
-        """Each candidate's mean PSNR, −inf where it gave no answer; the first outcome where none gave one."""
+    ) -> tuple[list[float], list[Outcome]]:
+        """Each candidate's mean PSNR (−inf where it gave no answer) and how it ended."""
         prepared = self.session.prepare(home, "validation")
         scores: list[float] = []
         outcomes: list[Outcome] = []
@@ -74,12 +83,12 @@ class Tuner:
             outcomes.append(check_outcome(outcome))
             value = -np.inf
             if outcomes[-1].status == "ok":
-                value = float(np.mean(score(prepared, outcome.answer, home.protocol).cases["psnr"]))
+                value = mean_psnr(score(prepared, outcome.answer, home.protocol))
             scores.append(value)
 
         tasks = [Task(prepared, dict(candidate)) for candidate in candidates]
         run_job(method, tasks, self.session.limits, finished, self.session.stop)
-        return scores, None if np.isfinite(max(scores)) else outcomes[0]
+        return scores, outcomes
 
     def _candidates(self, method: Method) -> tuple[Sequence[dict[str, Any]], Outcome | None]:
         """The parameter sets to try; an outside method is asked for its own in a worker, once a run."""
@@ -92,6 +101,12 @@ class Tuner:
                 run_job(method, [Task(None, {})], limits, lambda _, outcome: ended.append(outcome), stop)
                 self._described[method.name] = _declared(ended[0])
         return self._described[method.name]
+
+
+def mean_psnr(scores: Scores) -> float:
+    """What tuning maximises; −inf where it cannot be said."""
+    value = float(np.mean(scores.cases["psnr"]))
+    return -np.inf if np.isnan(value) else value
 
 
 def _declared(outcome: Outcome) -> tuple[Sequence[dict[str, Any]], Outcome | None]:

@@ -48,6 +48,7 @@ def diagnosis(fit: AffineFit, score: ArrayLike) -> str:
         return f"inverted: best affine fit has scale {scale:.2g} (+{gain:.1f} dB)"
     factor = scale if scale >= 1 else 1 / scale
     way = "too small" if scale >= 1 else "too large"
-    said = f"off by {factor:.1f}× ({way})" if factor >= 1.05 else "right scale"
+    size = f"{factor:.1f}" if factor < 1e4 else f"{factor:.0e}"
+    said = f"off by {size}× ({way})" if factor >= 1.05 else "right scale"
     shift = f", offset {-offset / scale:+.2g}" if abs(offset) >= 0.02 else ""
     return f"{said}{shift}, otherwise +{gain:.1f} dB"
