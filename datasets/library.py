@@ -58,6 +58,9 @@ class Library(ABC):
     info: LibraryInfo
     files: ClassVar[tuple[str, ...]] = ()  # registry names of the downloads it needs
 
+    def __repr__(self) -> str:
+        return f"<library {self.info.name}@{self.info.version}: {self.info.summary}>"
+
     def ensure(self, *, quick: bool = False) -> None:
         """Fetch what the library needs now, so that its absence is known before anything is computed.
 

@@ -32,6 +32,7 @@ from .resample import area_average
 from .user_files import Source, one_line, parse_angles, read_finite, read_sources
 
 STAND_INS = ("micro-ct", "xrd-ct")  # shipped names whose file a user may supply
+UNEVEN_SUMS = 0.3  # relative spread of the sums along the angles that no centred object gives
 MAX_LIBRARY = 64 << 30  # bytes as stored
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _FAR_BELOW_ZERO = 0.1
@@ -304,7 +305,9 @@ def _angles(source: Source, spec: str | Path | ArrayLike | None) -> NDArray[np.f
 def _prepare(source: Source, index: int, angles: NDArray[np.float64]) -> Scan:
     """Sinogram ``index`` with the rotation axis in the middle; the values are taken for line integrals as they are."""
     columns = source.shape[1]
-    prepared, angles = preparation.drop_end_point(preparation.Prepared(read_finite(source, index)), angles)
+    measured = read_finite(source, index)
+    _check_sums(source, measured)
+    prepared, angles = preparation.drop_end_point(preparation.Prepared(measured), angles)
     axis = preparation.find_rotation_centre(prepared.sinogram, angles)
     if abs(axis - (columns - 1) / 2) > columns / 4:
         found = f"{axis:.1f} of {columns} detectors"
@@ -314,6 +317,22 @@ def _prepare(source: Source, index: int, angles: NDArray[np.float64]) -> Scan:
     if abs(axis - (columns - 1) / 2) > preparation.CENTRED_WITHIN:
         prepared = preparation.centre(prepared, axis)
     return Scan(prepared.sinogram.astype(np.float32), angles, steps=prepared.steps)
+
+
+def _check_sums(source: Source, measured: NDArray[np.float64]) -> None:
+    """Refuse what no parallel scan gives: nothing at all, or sums that vary along the angles but not across them.
+
+    Every parallel projection of an object in view has the same sum, its mass; in a transposed sinogram the columns do.
+    """
+    rows, columns = measured.sum(axis=1), measured.sum(axis=0)
+    if np.ptp(measured) == 0:
+        raise DataError(complaint(source.where, "a sinogram of something", "one value everywhere", "check the file"))
+    spreads = [float(np.std(sums) / abs(np.mean(sums))) if np.mean(sums) else np.inf for sums in (rows, columns)]
+    if spreads[0] > UNEVEN_SUMS and spreads[1] < spreads[0] / 4:
+        found = f"row sums that vary by {spreads[0]:.0%}, column sums by {spreads[1]:.0%}"
+        raise GeometryError(
+            complaint(source.where, "equal sums along the angles (rows)", found, "transpose it to (angles, detectors)")
+        )
 
 
 def _suggest_transposing(source: Source, spec: str | Path | ArrayLike) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import re
 import stat
@@ -164,6 +165,8 @@ def _read_npy(path: Path) -> list[Source]:
 def _read_tiff(path: Path) -> list[Source]:
     import tifffile
 
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our one line says it
+
     with tifffile.TiffFile(path) as tiff:
         if len(tiff.series) != 1:
             raise DataError(complaint(path, "pages of one size", f"{len(tiff.series)} kinds of page", "split the file"))
@@ -276,6 +279,10 @@ def parse_angles(spec: str | Path | ArrayLike, count: int) -> NDArray[np.float64
             complaint(where, "increasing angles", f"{what} one at {first}", "sort rows and angles together")
         )
     span = float(radians[-1] - radians[0])
+    if unit == "deg" and count > 2 and span < np.deg2rad(2 * np.pi * 1.001):
+        raise GeometryError(
+            complaint(where, "degrees over a scan", f"{np.rad2deg(span):.3g}° in all", "are they radians? say :rad")
+        )
     if span > 2 * np.pi * 1.001:
         mend = "are they degrees? convert them with numpy.deg2rad, or say :deg" if unit == "rad" else "drop the rest"
         raise GeometryError(complaint(where, "at most one full turn", f"{span:.1f} radians", mend))

@@ -52,7 +52,7 @@ def _shape_hint(found: tuple[int, ...], expected: tuple[int, ...]) -> str:
         return "; the batch axis is missing: add [None]"
     if found and found[0] != expected[0]:
         return "; one image for each case, in order"
-    return ""
+    return "; return answer_shape"
 
 
 def open_answer(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:

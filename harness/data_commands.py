@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     command.set_defaults(handler=list_data)
 
     command = commands.add_parser("fetch", help="download the files of a library, or one file")
-    command.add_argument("name", metavar="NAME", help="a library or a file of 'tomobench data list'")
+    command.add_argument("names", metavar="NAME", nargs="+", help="libraries or files of 'tomobench data list'")
     command.add_argument(
         "--accept-unverified",
         action="store_true",
@@ -97,15 +97,21 @@ def fetch_data(arguments: argparse.Namespace) -> int:
     """Download what the name stands for and print where it lies."""
     from ..datasets import fetch
 
-    for file in _files(arguments.name):
+    for file in (file for name in arguments.names for file in _files(name)):
         print(fetch.fetch(file, accept_unverified=arguments.accept_unverified))
     return 0
 
 
 def add_data(arguments: argparse.Namespace) -> int:
     """Register the user's data and say what was found in it."""
+    from ..baselines.catalogue import list_methods
+    from ..benchmarks.suites import SUITES
     from ..datasets import user
+    from ..errors import UsageError
+    from ..metrics import METRICS
 
+    if arguments.name in {*list_methods(), *SUITES, *METRICS}:
+        raise UsageError(f"library name {arguments.name!r}: a method, suite or metric is called so; choose another")
     library = user.add(
         arguments.name,
         arguments.path,

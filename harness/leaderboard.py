@@ -28,8 +28,9 @@ class Row:
     """One method on one split of one benchmark.
 
     ``scores`` maps a score to its mean over objects, ``intervals`` to the 95 % interval of that mean (nan where one
-    object, or none, was scored). ``rank`` is None for a method without scores. ``gap`` is the ranking score on ``test``
-    minus that on the worst out-of-distribution split, both of this method, on the ``test`` row alone.
+    object, or none, was scored). ``rank`` is None for a method without scores. ``gap`` is how much
+    of the ranking score the method loses from ``test`` to its worst out-of-distribution split (positive is a loss
+    whichever way the score runs); it stands on the ``test`` row alone.
     """
 
     benchmark: str
@@ -108,6 +109,8 @@ def _row(record: Record, rank: int | None) -> Row:
             intervals[name] = interval(values, objects)
     method, timings = record["method"], record["timings"]
     remarks = [*record["flags"], record["diagnosis"]]
+    if method.get("at_edge"):
+        remarks.append("tuned value at the end of its candidates")
     if method["tuned_on"] and not method["tuned_on"].startswith(record["benchmark"]):
         remarks.append(f"tuned on {method['tuned_on']}")
     return Row(
@@ -154,7 +157,7 @@ def _with_gaps(built: list[Row]) -> list[Row]:
     for row in built:
         value, split = worst.get((row.benchmark, row.method, row.protocol), (np.nan, ""))
         if row.split == "test" and split and row.rank_by in row.scores:
-            gap = row.scores[row.rank_by] - _sign(row) * value if np.isfinite(value) else np.nan
+            gap = _sign(row) * row.scores[row.rank_by] - value if np.isfinite(value) else np.nan
             row = replace(row, gap=gap, worst=split)
         result.append(row)
     return result

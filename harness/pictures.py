@@ -113,8 +113,20 @@ def _draw(store: Store, name: str, split: str, records: list[Record], path: Path
     for axis in axes.flat:
         axis.set_axis_off()
     figure.suptitle(f"{name} · {split}", fontsize=11)
-    figure.colorbar(grey, ax=axes[: lines // 2], shrink=0.8, aspect=25, label="attenuation, one grey scale")
-    figure.colorbar(signed, ax=axes[lines // 2 :], shrink=0.8, aspect=25, label=f"answer − {known}, one scale")
+    figure.colorbar(
+        grey,
+        ax=axes[: lines // 2],
+        shrink=0.8,
+        aspect=25,
+        label="attenuation" if lines == 2 else "attenuation, one grey scale",
+    )
+    figure.colorbar(
+        signed,
+        ax=axes[lines // 2 :],
+        shrink=0.8,
+        aspect=25,
+        label="error" if lines == 2 else f"answer − {known}, one scale",
+    )
     figure.savefig(path, dpi=100, metadata={"Software": "TomoBench"})
     pyplot.close(figure)
 

@@ -192,6 +192,7 @@ class _Run:
 
     def _kept(self, cell: _Cell) -> bool:
         """Whether a cell has its record already; counts it if so."""
+        self._refuse_namesake(cell)
         record = self.session.kept(cell.path, cell.head["key"])
         if record is None:
             return False
@@ -203,6 +204,20 @@ class _Run:
             self.summary.failed += record["status"] != "ok"
         self.session.progress.cell(*cell.names, "kept")
         return True
+
+    def _refuse_namesake(self, cell: _Cell) -> None:
+        """Raise UsageError where another file's method of the same name has this record, which would be lost."""
+        if self.session.force or cell.method.kind != "file":
+            return
+        try:
+            record = self.session.store.load(cell.path)
+        except StoreError:
+            return
+        if record is not None and record["method"].get("origin") != cell.head["method"]["origin"]:
+            raise UsageError(
+                f"results {self.session.store.folder}: {cell.method.name!r} there is the method of another file; "
+                "rename yours, give another --out, or replace it with --force"
+            )
 
     def _record(self, cell: _Cell, outcome: Outcome) -> None:
         """Score an outcome and write the cell's record."""
@@ -286,8 +301,11 @@ class _Cell:
                 "name": method.name,
                 "kind": method.kind,
                 "identity": method.identity,
+                # Which file, without saying where it lies.
+                "origin": hashlib.sha256(method.target.encode()).hexdigest()[:12],
                 "parameters": {**tuned.parameters, **method.parameters},
                 "tuned_on": tuned.tuned_on,
+                "at_edge": tuned.at_edge,
             },
             "protocol": {"id": protocol.id, **asdict(protocol)},
             "data": {"inputs": prepared.inputs_digest, "truth": prepared.truth_digest, "notes": list(prepared.notes)},

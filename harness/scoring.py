@@ -79,6 +79,8 @@ def score(prepared: Prepared, answers: Callable[[int], NDArray[np.float32]], pro
 def score_images(truth: NDArray[Any], estimate: NDArray[Any], protocol: ScoreProtocol) -> dict[str, Any]:
     """The image scores of (n, rows, columns) arrays under a protocol, and the affine ``fit`` behind the diagnosis."""
     mask = circle(truth.shape[1]) if protocol.mask == "circle" else None
+    if mask is not None:  # SSIM's windows at the rim must not look outside either
+        truth, estimate = truth * mask, estimate * mask
     span = protocol.data_range
     fit = affine_fit(truth, estimate, data_range=span, mask=mask)
     return {

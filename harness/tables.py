@@ -252,7 +252,9 @@ def _with_interval(row: Row, name: str, digits: int) -> str:
 def _figure(value: float | None, digits: int) -> str:
     if value is None or math.isnan(value):
         return NOTHING
-    return "∞" if math.isinf(value) else f"{value:.{digits}f}"
+    if math.isinf(value):
+        return "∞"
+    return f"{value:.{digits}f}" if abs(value) < 1e7 else f"{value:.1e}"
 
 
 def _finite(value: float | None) -> float | None:

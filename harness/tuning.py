@@ -23,6 +23,7 @@ class Tuned:
 
     parameters: dict[str, Any] = field(default_factory=dict)
     tuned_on: str | None = None
+    at_edge: bool = False
     failed: Outcome | None = None
 
 
@@ -69,7 +70,8 @@ class Tuner:
                     "limits": limits,
                 }
                 session.store.save(path, record)
-        return Tuned(record["chosen"], f"{home.id} validation")
+        ends = (candidates[0], candidates[-1])
+        return Tuned(record["chosen"], f"{home.id} validation", at_edge=record["chosen"] in map(dict, ends))
 
     def _try_all(
         self, home: Benchmark, method: Method, candidates: Sequence[dict[str, Any]]
@@ -100,6 +102,9 @@ class Tuner:
                 limits, stop = self.session.limits, self.session.stop
                 run_job(method, [Task(None, {})], limits, lambda _, outcome: ended.append(outcome), stop)
                 self._described[method.name] = _declared(ended[0])
+                failed = self._described[method.name][1]
+                if failed is not None:
+                    self.session.progress.note(f"{method.name}: {failed.message}")
         return self._described[method.name]
 
 

@@ -19,7 +19,11 @@ def paired(truth: ArrayLike, estimate: ArrayLike) -> tuple[Float64, Float64]:
     Shapes must be equal: nothing is broadcast, since an answer that broadcasts would score as something it is not.
     """
     first, second = _real(truth, "truth"), _real(estimate, "estimate")
-    if first.shape != second.shape or first.ndim != 3:
+    if first.ndim != 3:
+        raise PredictionError(
+            complaint("truth", "(N, rows, columns)", str(first.shape), "for one image add the batch axis: image[None]")
+        )
+    if first.shape != second.shape:
         raise PredictionError(
             complaint("estimate", f"(N, rows, columns) = {first.shape}", str(second.shape), "return one image a case")
         )

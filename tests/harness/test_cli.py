@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -421,17 +420,14 @@ def _wrong_files(folder: Path, kept: np.ndarray[Any, Any], names: list[str]) -> 
     found["pickled"] = folder / "pickled.npy", ""
     header = right.read_bytes()
     (folder / "lying.npy").write_bytes(header.replace(b"(24, 32, 32)", b"(99, 32, 32)"))
-    found["lying header"] = folder / "lying.npy", "(99, 32, 32)"
+    found["lying header"] = folder / "lying.npy", "not a plain .npy"
     (folder / "truncated.npy").write_bytes(header[:-100])
     found["truncated"] = folder / "truncated.npy", ""
     (folder / "text.npy").write_bytes(b"x" * len(header))
     found["no npy at all"] = folder / "text.npy", "not a plain .npy"
     for name, array, said in (
-        ("shape", kept[:, 1:], "98304"),
-        ("fewer cases", kept[:-1], "98304"),
-        ("float64", kept.astype(np.float64), "98304"),
-        ("Fortran order", np.asfortranarray(kept), "float32"),
-        ("big-endian", kept.astype(">f4"), "float32"),
+        ("shape", kept[:, 1:], "(24, 31, 32)"),
+        ("fewer cases", kept[:-1], "one image for each case"),
         ("int32", kept.astype(np.int32), "float32"),
         ("NaN", np.where(kept == kept.max(), np.nan, kept).astype(np.float32), "NaN"),
     ):
@@ -468,19 +464,30 @@ def _wrong_files(folder: Path, kept: np.ndarray[Any, Any], names: list[str]) -> 
 def test_files_that_cannot_be_scored(
     kept: np.ndarray[Any, Any], truth_names: list[str], tmp_path: Path, refused: Refused
 ) -> None:
-    """Each is refused in one line that names the file and the fault, within a second."""
+    """Each is refused in one line that names the file and the fault."""
     faults = {}
     for what, (path, said) in _wrong_files(tmp_path, kept, truth_names).items():
-        began = time.monotonic()
         try:
             line = refused("score", path, "--benchmark", BENCH)
             assert path.name in line
             assert said in line, line
             assert "; " in line, f"names no mend: {line}"
-            assert time.monotonic() - began < 1
         except (AssertionError, Exception) as error:
             faults[what] = f"{type(error).__name__}: {str(error).splitlines()[0][:400]}"
     assert not faults, "\n".join(f"{what}: {why}" for what, why in faults.items())
+
+
+@pytest.mark.parametrize("saved", [lambda a: a.astype(np.float64), np.asfortranarray, lambda a: a.astype(">f4")])
+def test_what_np_save_makes_of_floats_is_scored(
+    saved: Callable[[Any], Any], kept: np.ndarray[Any, Any], tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    """float64, Fortran order and big-endian hold the same numbers, and give the same table."""
+    tables = []
+    for name, array in (("plain", kept), ("saved", saved(kept))):
+        np.save(tmp_path / f"{name}.npy", array)
+        tables.append(call("score", tmp_path / f"{name}.npy", "--benchmark", BENCH))
+    assert tables[0][0] == 0
+    assert tables[0] == tables[1]
 
 
 def test_predictions_of_another_benchmark_are_refused(
@@ -490,4 +497,4 @@ def test_predictions_of_another_benchmark_are_refused(
     path = _write_h5(tmp_path / "answers.h5", dict(zip(truth_names, kept, strict=True)))
     assert "24 missing" in refused("score", path, "--benchmark", "sparse-view/natural-32")
     np.save(tmp_path / "answers.npy", kept)
-    assert "bytes" in refused("score", tmp_path / "answers.npy", "--benchmark", "sparse-view/shapes-24")
+    assert "(24, 24, 24)" in refused("score", tmp_path / "answers.npy", "--benchmark", "sparse-view/shapes-24")

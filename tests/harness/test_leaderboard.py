@@ -170,11 +170,11 @@ def test_the_gap_is_to_the_worst_other_split() -> None:
     assert "10.00 (b)" in render(found, "table")
 
 
-def test_the_gap_of_an_error_is_negative() -> None:
-    """For a score that is better small the fall is upwards: 0.1 − 0.3 = −0.2."""
+def test_the_gap_of_an_error_is_positive_too() -> None:
+    """For a score that is better small the loss is the rise: 0.3 − 0.1 = 0.2."""
     options = {"rank_by": "held_out", "protocol": "held_out@0000"}
     found = rows([record(psnr=[0.1] * 10, **options), record(psnr=[0.3] * 10, split="ood:a", **options)])
-    assert found[0].gap == pytest.approx(-0.2)
+    assert found[0].gap == pytest.approx(0.2)
 
 
 def test_a_split_that_failed_is_not_passed_over_by_the_gap() -> None:
