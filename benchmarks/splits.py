@@ -9,6 +9,7 @@ from ..datasets.library import Library
 
 TEST_SHARE = 0.25
 VALIDATION_SHARE = 0.15
+WANTED_TESTS = 6  # objects, the fewest that can separate two methods; a small library gives up to half of its own
 SMALLEST_DIVIDED = 4  # a library of fewer objects is all test
 
 
@@ -20,7 +21,7 @@ def split_objects(objects: list[str]) -> dict[str, list[str]]:
     ranked = sorted(objects, key=lambda name: hashlib.sha256(name.encode()).digest())
     if len(ranked) < SMALLEST_DIVIDED:
         return {"test": ranked, "validation": [], "train": []}
-    tests = math.ceil(TEST_SHARE * len(ranked))
+    tests = max(math.ceil(TEST_SHARE * len(ranked)), min(WANTED_TESTS, len(ranked) // 2))
     validations = math.ceil(VALIDATION_SHARE * len(ranked))
     return {
         "test": ranked[:tests],
