@@ -326,12 +326,12 @@ tuned_instance = Tuned(1.0)
 
 
 class SlowButBetter(Tuned):
-    """The better candidate needs three seconds for a batch."""
+    """The better candidate needs five seconds for a batch."""
 
     candidates = ({"factor": 100.0}, {"factor": 1.0})
 
     def predict(self, inputs):
-        time.sleep(3 if self.factor == 1 else 0)
+        time.sleep(5 if self.factor == 1 else 0)
         return super().predict(inputs)
 
 
