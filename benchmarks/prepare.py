@@ -45,7 +45,7 @@ from .operators import SIMULATOR, operator
 from .splits import split_items
 from .tasks import ReconstructionInputs
 
-FORMAT = 1
+FORMAT = 2
 STALE_SECONDS = 86_400.0
 CHUNK = 64  # images drawn, projected and written at a time
 PACKAGES = ("numpy", "scikit-image", "scipy", "astra-toolbox")  # what draws and projects
@@ -293,7 +293,7 @@ def _write_scans(
     assert benchmark.family.scans is not None
     notes = [f"reference: {reference.METHOD}"]
     for number, index in enumerate(items):
-        scan, sinogram, full, image = _measured(library.info.name, library.info.version, index, benchmark.size)
+        scan, sinogram, full, image, clipped = _measured(library.info.name, library.info.version, index, benchmark.size)
         # One factor brings the object to the range that the protocol fixes; methods see sinograms of that scale.
         scale = float(np.percentile(image[disc_mask(len(image))], 99.9))
         if scale <= 0:
@@ -315,7 +315,7 @@ def _write_scans(
         answers["held_out"] = (sinogram[unseen] / scale).astype("<f4")[None]
         answers["noise_norm"] = np.full(1, np.nan)
         _write_names(answers, library, [index])
-        notes += [f"{library.item_id(index)}: {step}" for step in scan.steps]
+        notes += [f"{library.item_id(index)}: {step}" for step in (*scan.steps, clipped)]
         notes.append(f"{library.item_id(index)}: divided by {scale:.6g}")
     return notes
 
@@ -323,8 +323,10 @@ def _write_scans(
 @lru_cache(maxsize=16)
 def _measured(
     name: str, version: int, index: int, size: int | None
-) -> tuple[Scan, NDArray[np.float32], Geometry, NDArray[np.float32]]:
-    """A scan, its sinogram at the asked size, the full geometry and the reference image, which all splits share.
+) -> tuple[Scan, NDArray[np.float32], Geometry, NDArray[np.float32], str]:
+    """A scan, its sinogram at the asked size, the full geometry, the reference image and its last preparation step.
+
+    All splits share them.
 
     ``version`` is only part of the key: a library that the user replaced is another one.
     """
@@ -339,7 +341,7 @@ def _measured(
             )
         sinogram = (sinogram @ overlap_matrix(sinogram.shape[1], size).T).astype(np.float32)
     full = Geometry(scan.angles, detectors=sinogram.shape[1])
-    return scan, sinogram, full, reference.reference_image(sinogram, full)
+    return scan, sinogram, full, *reference.reference_image(sinogram, full)
 
 
 def _write_names(answers: h5py.Group, library: Library, items: list[int]) -> None:

@@ -11,6 +11,7 @@ import astra
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.preparation import clip_negatives
 from .geometry import Geometry
 from .operators import SIMULATOR, Operator
 
@@ -18,8 +19,8 @@ METHOD = "cgls, 15 iterations, strip kernel, all angles, negatives to zero"
 ITERATIONS = 15
 
 
-def reference_image(sinogram: NDArray[np.float32], geometry: Geometry) -> NDArray[np.float32]:
-    """(image_size, image_size) float32 reconstruction of one complete (angles, detectors) scan."""
+def reference_image(sinogram: NDArray[np.float32], geometry: Geometry) -> tuple[NDArray[np.float32], str]:
+    """(image_size, image_size) float32 reconstruction of one complete (angles, detectors) scan, and its last step."""
     operator = Operator(geometry, SIMULATOR)
     projector = operator.astra_projector()
     sinogram_id = astra.data2d.create("-sino", astra.projector.projection_geometry(projector), sinogram)
@@ -33,7 +34,8 @@ def reference_image(sinogram: NDArray[np.float32], geometry: Geometry) -> NDArra
     algorithm = astra.algorithm.create(settings)
     try:
         astra.algorithm.run(algorithm, ITERATIONS)
-        return np.maximum(astra.data2d.get(volume_id), 0).astype(np.float32)
+        image, step = clip_negatives(astra.data2d.get(volume_id))
+        return image.astype(np.float32), step
     finally:
         astra.algorithm.delete(algorithm)
         astra.data2d.delete([sinogram_id, volume_id])
